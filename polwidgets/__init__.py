@@ -1,0 +1,38 @@
+"""polwidgets: see polarization in 4D-STEM scans, and know how far to trust it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Final
+
+__version__: Final = "0.1.0"
+
+# public name -> module; loaded when first used, so that `import polwidgets` stays fast
+_PUBLIC: Final = {
+    "make_cube": "polwidgets.cube.schema",
+    "validate": "polwidgets.cube.schema",
+    "open_cube": "polwidgets.cube.files",
+    "save_cube": "polwidgets.cube.files",
+    "sample": "polwidgets.cube.sample",
+    "calibrate": "polwidgets.cube.calibrate",
+    "crystals": "polwidgets.crystal.base",
+    "simulate_scan": "polwidgets.simulate.scan",
+    "match": "polwidgets.match.specimen",
+    "models": "polwidgets.models.base",
+    "map_polarization": "polwidgets.workflow",
+    "ViewState": "polwidgets.widgets.view_state",
+    "CubeBrowser": "polwidgets.widgets.cube_browser",
+    "LinkedMaps": "polwidgets.widgets.linked_maps",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'polwidgets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Floor 2: atoms: perovskites, domains, nanoscale scenes."""

@@ -1,0 +1,1 @@
+"""Floor 3: estimators that read the polarization from patterns."""

@@ -1,0 +1,1 @@
+"""Floor 2: diffraction patterns from atoms."""

@@ -1,0 +1,1 @@
+"""Floor 5: linked views; the only floor that knows Jupyter, HoloViews and Panel."""
