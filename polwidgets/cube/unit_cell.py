@@ -1,0 +1,221 @@
+"""The crystal's lattice in the scan plane, and the phase of every probe position in the unit cell.
+
+The lattice is found in a virtual image, without assuming that the scan fits the cells, lies along them, or holds still:
+a windowed power spectrum proposes, then a least-squares fit of the lattice's own harmonics measures, in which a slow
+drift is a low polynomial.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from polwidgets.cube.schema import LENGTH, require_calibrated, step_of
+
+STAR = np.array([[1, 0], [0, 1], [1, 1], [1, -1]])  # the harmonics that a lattice image has
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitCell:
+    """Phase in the unit cell as a polynomial of the place in the scan.
+
+    Attributes
+    ----------
+    coefficients : array (monomial, 2)
+        Of 1, y, x (then y^2, yx, x^2 where drift bends the lattice), for the phase (down, right) in cells; y and x in
+        angstrom from the scan's first position.
+    """
+
+    coefficients: NDArray[np.float64]
+
+    def phase(self, y_A: NDArray[np.float64], x_A: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Phase (down, right) in cells, unwrapped, of the probe positions on the grid y by x; shape (y, x, 2)."""
+        return monomials(y_A, x_A, len(self.coefficients)) @ self.coefficients
+
+    def phase_of(self, cube: xr.DataArray) -> NDArray[np.float64]:
+        """Phase of a cube's probe positions, (scan_y, scan_x, 2)."""
+        return self.phase(*(cube[dim].values - cube[dim].values[0] for dim in ("scan_y", "scan_x")))
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """Reciprocal lattice vectors at the scan's start as rows, in (y, x), 1/angstrom."""
+        return np.asarray(self.coefficients[1:3].T)
+
+    @property
+    def edges_A(self) -> NDArray[np.float64]:
+        """Measured edges (down, right) of the cell in the scan, angstrom; drift and scan errors included."""
+        return np.asarray(np.linalg.norm(np.linalg.inv(self.matrix), axis=0))
+
+    @property
+    def rotation_deg(self) -> float:
+        """Angle of the crystal's right axis against +scan_x, anticlockwise on screen."""
+        (down_y, down_x), (right_y, right_x) = self.matrix
+        return float(np.rad2deg(np.arctan2(down_x - right_y, down_y + right_x)))
+
+    def moved(self, phase: NDArray[np.float64]) -> UnitCell:
+        """The same lattice with its origin moved: `phase` (down, right) is added to the phase everywhere."""
+        coefficients = self.coefficients.copy()
+        coefficients[0] += phase
+        return UnitCell(coefficients)
+
+
+def monomials(y_A: NDArray[np.float64], x_A: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Values of 1, y, x, y^2, yx, x^2 (the first `count`) on the grid; shape (y, x, count)."""
+    y, x = np.meshgrid(y_A, x_A, indexing="ij")
+    return np.stack([np.ones_like(y), y, x, y * y, y * x, x * x][:count], -1)
+
+
+def find_unit_cell(
+    image: xr.DataArray, *, cell_A: tuple[float, float], bright_phase: tuple[float, float] = (0.0, 0.0), tolerance: float = 0.12
+) -> UnitCell:
+    """Lattice of a virtual image.
+
+    Parameters
+    ----------
+    image : DataArray (scan_y, scan_x)
+        For example an annular dark-field image, in which columns of heavy atoms are bright.
+    cell_A : (float, float)
+        Expected edges (down, right) of the cell.
+    bright_phase : (float, float)
+        Phase (down, right) that the brightest column gets.
+    tolerance : float
+        How far an edge may be off, by drift or calibration, as a fraction.
+
+    Raises
+    ------
+    ValueError
+        The scan is smaller than a unit cell, or no lattice of these edges stands out.
+    """
+    require_calibrated(image)
+    y, x = (image[dim].values - image[dim].values[0] for dim in ("scan_y", "scan_x"))
+    extent = [step_of(image, dim) * image.sizes[dim] for dim in ("scan_y", "scan_x")]
+    # a turned cell still has to fit into the scan once
+    if min(extent) < 0.95 * min(cell_A):
+        raise ValueError(
+            f"the scan covers {extent[0]:.2f} x {extent[1]:.2f} {LENGTH}, less than one unit cell ({cell_A[0]:.2f} x {cell_A[1]:.2f}); "
+            "scan a larger region, check scan_step_A, or use context='pattern'"
+        )
+    if max(step_of(image, dim) for dim in ("scan_y", "scan_x")) > 0.5 * min(cell_A):
+        raise ValueError(f"the scan step is over half a unit cell ({min(cell_A):.2f} {LENGTH}); the lattice cannot be seen, check scan_step_A")
+    values = np.asarray(image.values, float)
+    values = (values - values.mean()) / (values.std() or 1.0)
+    start = _propose(values, y, x, cell_A, tolerance)
+    coefficients = np.concatenate([np.zeros((1, 2)), start.T])
+    affine = _refine(values, y, x, coefficients)
+    explained = _explained(values, y, x, affine)
+    chance = 4.0 * len(STAR) / values.size  # what noise alone would explain, twice over
+    if explained < max(0.02, chance):
+        raise ValueError(
+            f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (it explains {explained:.1%} of the contrast); "
+            "check the crystal and scan_step_A, or use more dose"
+        )
+    return UnitCell(affine).moved(np.array(bright_phase) - _brightest(values, y, x, affine))
+
+
+def fold(values: NDArray[np.float64], phase: NDArray[np.float64], *, cells: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Mean of patterns (or of anything else) on a `cells` x `cells` grid of phases.
+
+    Parameters
+    ----------
+    values : array (scan_y, scan_x, ...)
+    phase : array (scan_y, scan_x, 2)
+        Phase (down, right) in cells; wrapped here.
+
+    Returns
+    -------
+    mean : array (cells, cells, ...)
+        NaN where no probe position falls.
+    count : int array (cells, cells)
+    """
+    bins = np.floor((phase % 1.0) * cells).astype(int) % cells
+    flat = (bins[..., 0] * cells + bins[..., 1]).ravel()
+    count = np.bincount(flat, minlength=cells * cells)
+    rows = values.reshape(len(flat), -1)
+    total = torch.zeros(cells * cells, rows.shape[1], dtype=torch.float64)
+    total.index_add_(0, torch.from_numpy(flat), torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float64)))
+    with np.errstate(invalid="ignore"):
+        mean = total.numpy() / count[:, None]
+    return mean.reshape(cells, cells, *values.shape[2:]), count.reshape(cells, cells)
+
+
+def _propose(
+    values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], cell_A: tuple[float, float], tolerance: float
+) -> NDArray[np.float64]:
+    """Reciprocal lattice vectors (rows, in (y, x)) whose power in the windowed spectrum is largest.
+
+    The two vectors are turned together and may then each move by the tolerance.
+    """
+    window = np.hanning(len(y) + 2)[1:-1, None] * np.hanning(len(x) + 2)[None, 1:-1]
+    signal = window * (values - (window * values).sum() / window.sum())
+
+    def power(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Spectral power at the vectors (n, 2)."""
+        along_y = np.exp(-2j * np.pi * vectors[:, :1] * y)
+        along_x = np.exp(-2j * np.pi * vectors[:, 1:] * x)
+        return np.asarray(np.abs(np.einsum("ny,yx,nx->n", along_y, signal, along_x, optimize=True)) ** 2)
+
+    square = abs(cell_A[0] / cell_A[1] - 1) < 0.02
+    resolution = 1.0 / max(y[-1], x[-1])
+    angle_step = min(0.5 * resolution * min(cell_A), 0.15)
+    reach = np.pi / 4 if square else np.pi / 2
+    angles = np.arange(-reach, reach, angle_step)
+    offsets = np.arange(-tolerance, tolerance + 1e-9, max(0.25 * angle_step, 0.01))
+    stretch, skew = (grid.ravel() for grid in np.meshgrid(offsets, offsets, indexing="ij"))
+    best, found = -1.0, np.zeros((2, 2))
+    for angle in angles:
+        down, right = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        score, chosen = 0.0, []
+        for own, other, edge in ((down, right, cell_A[0]), (right, down, cell_A[1])):
+            candidates = (own * (1 + stretch[:, None]) + other * skew[:, None]) / edge
+            powers = power(candidates)
+            # a mild preference for the undistorted lattice decides between equals
+            powers = powers * np.exp(-0.5 * (stretch**2 + skew**2) / tolerance**2)
+            chosen.append(candidates[powers.argmax()])
+            score += powers.max()
+        if score > best:
+            best, found = score, np.array(chosen)
+    return found
+
+
+def _design(y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    phase = monomials(y, x, len(coefficients)) @ coefficients
+    angle = 2 * np.pi * (phase.reshape(-1, 2) @ STAR.T)
+    return np.concatenate([np.ones((len(angle), 1)), np.cos(angle), np.sin(angle)], 1)
+
+
+def _misfit(values: NDArray[np.float64], design: NDArray[np.float64]) -> NDArray[np.float64]:
+    solution = np.linalg.lstsq(design, values.ravel(), rcond=None)[0]
+    return np.asarray(values.ravel() - design @ solution)
+
+
+def _explained(values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]) -> float:
+    return float(1 - (_misfit(values, _design(y, x, coefficients)) ** 2).sum() / (values**2).sum())
+
+
+def _refine(
+    values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Least squares over the lattice vectors; the harmonics' amplitudes, and so the origin, are eliminated linearly."""
+    extent = max(y[-1], x[-1])
+
+    def residual(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _misfit(values, _design(y, x, np.concatenate([coefficients[:1], parameters.reshape(-1, 2) / extent])))
+
+    solution = least_squares(residual, (coefficients[1:] * extent).ravel(), x_scale=0.1, max_nfev=60)
+    return np.concatenate([coefficients[:1], solution.x.reshape(-1, 2) / extent])
+
+
+def _brightest(
+    values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Phase at which the fitted harmonics are largest, to 1/200 of a cell."""
+    solution = np.linalg.lstsq(_design(y, x, coefficients), values.ravel(), rcond=None)[0]
+    place = np.arange(200) / 200
+    grid = np.stack(np.meshgrid(place, place, indexing="ij"), -1).reshape(-1, 2)
+    angle = 2 * np.pi * grid @ STAR.T
+    return np.asarray(grid[(np.cos(angle) @ solution[1 : 1 + len(STAR)] + np.sin(angle) @ solution[1 + len(STAR) :]).argmax()])
