@@ -10,27 +10,33 @@ from scipy.special import ndtr
 
 
 def detector_points(
-    ky: NDArray[np.float64], kx: NDArray[np.float64], *, rotation_deg: float = 0.0, offset: tuple[float, float] = (0.0, 0.0)
+    k: NDArray[np.float64], *, rotation_deg: float = 0.0, center: tuple[float, float] = (0.0, 0.0), scale: float = 1.0
 ) -> NDArray[np.float64]:
-    """Wave vectors of a detector's pixels in the crystal's frame.
+    """Wave vectors of a detector's pixels, from the beam's axis and in the crystal's frame.
 
     Parameters
     ----------
-    ky, kx : arrays
-        Coords of the detector, 1/angstrom.
+    k : array (pixel, 2)
+        Detector coords (down, right), 1/angstrom.
     rotation_deg : float
         Angle of the crystal's axes on the detector, anticlockwise on screen.
-    offset : (float, float)
-        Where the undiffracted beam's centre lies in these coords, (down, right), 1/angstrom.
+    center : (float, float)
+        Where the undiffracted beam lies in these coords, (down, right), 1/angstrom.
+    scale : float
+        True wave number over the one that the coords say.
 
     Returns
     -------
     array (pixel, 2)
     """
-    down, right = np.meshgrid(ky - offset[0], kx - offset[1], indexing="ij")
+    down, right = ((k - np.array(center)) * scale).T
     angle = np.deg2rad(rotation_deg)
-    turned = np.cos(angle) * down + np.sin(angle) * right, -np.sin(angle) * down + np.cos(angle) * right
-    return np.stack(turned, -1).reshape(-1, 2)
+    return np.stack([np.cos(angle) * down + np.sin(angle) * right, -np.sin(angle) * down + np.cos(angle) * right], -1)
+
+
+def pixel_grid(ky: NDArray[np.float64], kx: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coords (down, right) of every pixel of a detector, row by row, (pixel, 2)."""
+    return np.stack(np.meshgrid(ky, kx, indexing="ij"), -1).reshape(-1, 2)
 
 
 def detector_matrix(

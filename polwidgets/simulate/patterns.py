@@ -1,13 +1,12 @@
 """Diffraction patterns from a scattering matrix, on its own k mesh.
 
 For a periodic crystal the pattern is a short trigonometric series in the probe position: the highest frequency is the
-aperture's diameter. So a few dozen coefficients a pixel, `PatternSeries`, give the pattern of every probe position
+aperture's diameter. So a few dozen coefficients a pixel (`pattern_series`) give the pattern of every probe position
 there is; a finite source only damps them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -34,40 +33,13 @@ def patterns_at(
         Fractions of the incident intensity a mesh point; the beam's axis is at ``probe.tilt_wave`` from the middle.
     """
     weighted, incoming = _weighted_columns(smatrix, probe, thickness_index)
-    phase = -2 * np.pi * (positions_A / np.array(smatrix.cell_A)) @ incoming.T
-    shift = torch.polar(torch.ones(phase.shape, dtype=torch.float64), torch.from_numpy(phase)).to(weighted)
-    waves = torch.matmul(shift, weighted)  # (class, position, outgoing)
-    return _onto_mesh(smatrix, waves.real.square() + waves.imag.square())
+    return _onto_mesh(smatrix, _intensities(weighted, incoming, positions_A / np.array(smatrix.cell_A)))
 
 
-def position_averaged(smatrix: ScatteringMatrix, *, probe: Probe) -> torch.Tensor:
-    """Position-averaged pattern (PACBED) of every thickness: incoherent in g0, so no position is needed.
-
-    Returns
-    -------
-    real tensor (thickness, rows, columns)
-    """
-    k = smatrix.k_incoming
-    weight = np.abs(probe.amplitude(k, voltage_kV=smatrix.voltage_kV, edge=max(smatrix.k_step))) ** 2
-    intensity = smatrix.values.real.square() + smatrix.values.imag.square()
-    mean = torch.einsum("cg,tcgh->cth", torch.from_numpy(weight / weight.sum()).to(intensity), intensity)
-    return _onto_mesh(smatrix, mean)
-
-
-@dataclasses.dataclass(frozen=True)
-class PatternSeries:
-    """Patterns as a trigonometric series in the probe's phase in the unit cell.
-
-    Attributes
-    ----------
-    values : real tensor (term, rows, columns)
-        Coefficients of `terms`, in the order of `basis`.
-    order : int
-        Highest frequency kept, in reciprocal lattice vectors.
-    """
-
-    values: torch.Tensor
-    order: int
+def position_averaged(smatrix: ScatteringMatrix, *, probe: Probe, thickness_index: int = 0) -> torch.Tensor:
+    """Position-averaged pattern (PACBED), (rows, columns): incoherent in g0, so no position is needed."""
+    weighted, _ = _weighted_columns(smatrix, probe, thickness_index)
+    return _onto_mesh(smatrix, (weighted.real.square() + weighted.imag.square()).sum(1, keepdim=True))[0]
 
 
 @functools.lru_cache(maxsize=16)
@@ -99,20 +71,35 @@ def basis(phase: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     return np.concatenate([np.ones((*angle.shape[:-1], 1)), waves], -1)
 
 
-def pattern_series(smatrix: ScatteringMatrix, *, probe: Probe, order: int, thickness_index: int = 0) -> PatternSeries:
-    """The series of a crystal at one thickness, exact up to `order`.
+def basis_slope(phase: NDArray[np.float64], order: int, axis: int) -> NDArray[np.float64]:
+    """Derivative of `basis` along one axis of the phase, per cell."""
+    wave = 2 * np.pi * frequencies(order)[1:]
+    angle = np.asarray(phase, float) @ wave.T
+    waves = np.stack([-np.sin(angle) * wave[:, axis], np.cos(angle) * wave[:, axis]], -1).reshape(*angle.shape[:-1], -1)
+    return np.concatenate([np.zeros((*angle.shape[:-1], 1)), waves], -1)
+
+
+def pattern_series(smatrix: ScatteringMatrix, *, probe: Probe, order: int, thickness_index: int = 0) -> torch.Tensor:
+    """Patterns as a trigonometric series in the probe's phase in the unit cell, exact up to `order`.
 
     The patterns of a position mesh fine enough for the aperture's diameter are transformed; frequencies above `order`
     are dropped (a source of a third of an angstrom damps the fourth to a sixth).
+
+    Returns
+    -------
+    real tensor (term, rows, columns)
+        Coefficients of the terms of `basis`.
     """
-    reach = np.abs(smatrix.incoming).max(0) * 2 + 1
-    count = reach + order + 1  # fine enough that what is dropped does not alias into what is kept
-    grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in count), indexing="ij"), -1).reshape(-1, 2)
-    patterns = patterns_at(smatrix, grid * np.array(smatrix.cell_A), probe=probe, thickness_index=thickness_index)
-    transform = basis(grid, order).T / len(grid)
+    if order == 0:
+        return position_averaged(smatrix, probe=probe, thickness_index=thickness_index)[None]
+    weighted, incoming = _weighted_columns(smatrix, probe, thickness_index)
+    # the highest frequency is the aperture's diameter; so fine a mesh that what is dropped does not alias into what is kept
+    count = np.ptp(incoming, axis=0) + order + 1
+    phase = np.stack(np.meshgrid(*(np.arange(n) / n for n in count), indexing="ij"), -1).reshape(-1, 2)
+    transform = basis(phase, order).T / len(phase)
     transform[1:] *= 2
-    flat = torch.from_numpy(transform).to(patterns) @ patterns.reshape(len(grid), -1)
-    return PatternSeries(flat.reshape(-1, *patterns.shape[1:]), order)
+    intensity = _intensities(weighted, incoming, phase)
+    return _onto_mesh(smatrix, torch.from_numpy(transform).to(intensity) @ intensity)
 
 
 def source_damping(order: int, source_A: float, cell_A: tuple[float, float]) -> NDArray[np.float64]:
@@ -129,6 +116,13 @@ def _weighted_columns(smatrix: ScatteringMatrix, probe: Probe, thickness_index: 
     amplitude = amplitude[:, used] / np.sqrt((np.abs(amplitude) ** 2).sum())
     columns = smatrix.values[thickness_index][:, torch.from_numpy(used)]
     return columns * torch.from_numpy(amplitude).to(columns)[:, :, None], smatrix.incoming[used]
+
+
+def _intensities(weighted: torch.Tensor, incoming: NDArray[np.int64], phase: NDArray[np.float64]) -> torch.Tensor:
+    """Intensities (class, position, outgoing) at phases (position, 2)."""
+    angle = torch.from_numpy(-2 * np.pi * phase @ incoming.T)
+    waves = torch.matmul(torch.polar(torch.ones_like(angle), angle).to(weighted), weighted)
+    return waves.real.square() + waves.imag.square()
 
 
 def _onto_mesh(smatrix: ScatteringMatrix, intensity: torch.Tensor) -> torch.Tensor:

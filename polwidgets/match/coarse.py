@@ -1,0 +1,66 @@
+"""Where to start the fit: thickness and mistilt on a grid, blind to source size, dose and background."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from polwidgets.match.conditions import Conditions
+from polwidgets.match.library import PARAELECTRIC, Library
+from polwidgets.match.measurement import Measurement
+from polwidgets.simulate.patterns import frequencies
+
+TILT_STEP_mrad: Final = 1.6
+LARGEST_TILT_mrad: Final = 5.0
+
+
+def coarse_search(
+    measurement: Measurement,
+    library: Library,
+    start: Conditions,
+    *,
+    count: int = 3,
+    progress: Callable[[float], None] | None = None,
+) -> list[Conditions]:
+    """The best thickness and mistilt on a grid, and the runners-up that are not their neighbours.
+
+    Every star of frequencies is scaled on its own, which no source size can spoil, and the constant term, where
+    background and gain sit, is left out.
+    """
+    reach = np.arange(-LARGEST_TILT_mrad // TILT_STEP_mrad, LARGEST_TILT_mrad // TILT_STEP_mrad + 1) * TILT_STEP_mrad
+    tilts = sorted(((up, right) for up in reach for right in reach if np.hypot(up, right) <= LARGEST_TILT_mrad), key=lambda t: np.hypot(*t))
+    radius = np.repeat((frequencies(measurement.order)[1:] ** 2).sum(1), 2)
+    stars = [1 + np.flatnonzero(radius == value) for value in np.unique(radius)]
+    root_weight = np.sqrt(measurement.weight)
+    data = measurement.coefficients * root_weight
+    candidates = []
+    for number, (up, right) in enumerate(tilts):
+        for thickness in library.thicknesses_A:
+            trial = dataclasses.replace(start, thickness_A=float(thickness), tilt_y_mrad=float(up), tilt_x_mrad=float(right))
+            model = library.expected(PARAELECTRIC, trial, measurement.k, order=measurement.order) * root_weight
+            score = sum(max(float((data[star] * model[star]).sum()), 0.0) ** 2 / float((model[star] ** 2).sum() + 1e-300) for star in stars)
+            candidates.append((score, trial))
+        if progress is not None:
+            progress((number + 1) / len(tilts))
+    candidates.sort(key=lambda candidate: -candidate[0])
+    step = float(np.ptp(library.thicknesses_A)) / max(len(library.thicknesses_A) - 1, 1)
+    chosen: list[Conditions] = []
+    for _, trial in candidates:
+        if all(_distance(trial, other, step) > 2.5 for other in chosen):
+            chosen.append(trial)
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _distance(first: Conditions, second: Conditions, thickness_step: float) -> float:
+    """In grid steps."""
+    return float(
+        np.hypot(
+            (first.thickness_A - second.thickness_A) / max(thickness_step, 1e-9),
+            np.hypot(first.tilt_y_mrad - second.tilt_y_mrad, first.tilt_x_mrad - second.tilt_x_mrad) / TILT_STEP_mrad,
+        )
+    )

@@ -1,0 +1,208 @@
+"""Scattering matrices of a crystal and of its displaced variants, made when first asked for and kept.
+
+The specimen's conditions are free: thickness is interpolated between saved ones, mistilt and aperture are applied to the
+columns, rotation, centre and blur belong to the detector. So one library serves a whole fit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from polwidgets.crystal.base import Crystal, Site
+from polwidgets.electron import wave_number
+from polwidgets.match.conditions import Conditions
+from polwidgets.simulate.detector import detector_matrix, detector_points, on_detector
+from polwidgets.simulate.patterns import frequencies, pattern_series, source_damping
+from polwidgets.simulate.probe import Probe
+from polwidgets.simulate.smatrix import ScatteringMatrix, scattering_matrix
+
+LARGEST_TILT_mrad = 8.0
+
+
+class Variant(NamedTuple):
+    """A polar displacement: how far, in angstrom, and where to, in degrees from the crystal's right axis."""
+
+    displacement_A: float
+    direction_deg: float
+
+
+PARAELECTRIC = Variant(0.0, 0.0)
+
+
+class Library:
+    """Patterns of a crystal's variants under any conditions.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        A polar crystal has fields ``displacement_A`` and ``direction_deg``.
+    thicknesses_A : array
+        Evenly spaced thicknesses to save; patterns between them are interpolated.
+    k_outgoing : float
+        Half-width of the detector in 1/angstrom.
+    mesh : int
+        See `scattering_matrix`.
+    k_limit : float
+        Band limit in 1/angstrom: 2.7 is quick, 3.4 to 4 is needed where the probe stands on a heavy column.
+    """
+
+    def __init__(
+        self,
+        crystal: Crystal,
+        *,
+        voltage_kV: float,
+        semiangle_mrad: float,
+        thicknesses_A: NDArray[np.float64],
+        k_outgoing: float,
+        mesh: int,
+        k_limit: float,
+    ) -> None:
+        self.crystal = crystal
+        self.voltage_kV = voltage_kV
+        self.semiangle_mrad = semiangle_mrad
+        self.cell_A = crystal.cell_A[:2]
+        depth = crystal.cell_A[2]
+        self.thicknesses_A = np.unique(np.maximum(np.round(np.asarray(thicknesses_A) / depth), 1)) * depth
+        self._k_incoming = wave_number(semiangle_mrad + LARGEST_TILT_mrad, voltage_kV)
+        self._k_outgoing = k_outgoing + wave_number(LARGEST_TILT_mrad, voltage_kV) / 2
+        self._mesh = mesh
+        self._k_limit = k_limit
+        self._matrices: dict[Variant, ScatteringMatrix] = {}
+
+    def expected(self, variant: Variant, conditions: Conditions, k: NDArray[np.float64], *, order: int) -> NDArray[np.float64]:
+        """Series of the pattern that a detector sees, in fractions of the incident intensity per (1/angstrom)^2.
+
+        Parameters
+        ----------
+        k : array (pixel, 2)
+            Detector coords (down, right), 1/angstrom.
+        order : int
+            Highest frequency of the series; 0 gives the position-averaged pattern.
+
+        Returns
+        -------
+        array (term, pixel)
+        """
+        base, quarters = self._equivalent(variant)
+        matrix = self.matrix(base)
+        probe = self._probe(conditions)
+        turned_probe = _turn_probe(probe, -quarters)
+        mesh_series = torch.zeros(())
+        for index, weight in _interpolation(self.thicknesses_A, conditions.thickness_A):
+            mesh_series = mesh_series + weight * pattern_series(matrix, probe=turned_probe, order=order, thickness_index=index)
+        points = detector_points(
+            k, rotation_deg=conditions.rotation_deg, center=(conditions.center_y, conditions.center_x), scale=conditions.k_scale
+        )
+        onto_pixels = detector_matrix(
+            points + probe.tilt_wave(self.voltage_kV),
+            k_step=matrix.k_step,
+            half_width=matrix.half_width,
+            blur=conditions.blur,
+            scale=float(conditions.k_scale**2 / np.prod(matrix.k_step)),
+        )
+        seen = on_detector(onto_pixels, turn_series(mesh_series, order, quarters)).numpy().astype(float)
+        seen *= source_damping(order, conditions.source_A, self.cell_A)[:, None]
+        return shift_series(seen, order, (conditions.origin_y, conditions.origin_x))
+
+    def matrix(self, variant: Variant) -> ScatteringMatrix:
+        """Scattering matrix of a variant."""
+        if variant not in self._matrices:
+            self._matrices[variant] = scattering_matrix(
+                displaced(self.crystal, variant),
+                voltage_kV=self.voltage_kV,
+                thicknesses_A=self.thicknesses_A,
+                k_incoming=self._k_incoming,
+                k_outgoing=self._k_outgoing,
+                mesh=self._mesh,
+                k_limit=self._k_limit,
+            )
+        return self._matrices[variant]
+
+    def _probe(self, conditions: Conditions) -> Probe:
+        """The probe in the crystal's frame."""
+        angle = np.deg2rad(conditions.rotation_deg)
+        up, right = conditions.tilt_y_mrad, conditions.tilt_x_mrad
+        return Probe(
+            semiangle_mrad=self.semiangle_mrad,
+            tilt_y_mrad=float(np.cos(angle) * up - np.sin(angle) * right),
+            tilt_x_mrad=float(np.sin(angle) * up + np.cos(angle) * right),
+        )
+
+    def _equivalent(self, variant: Variant) -> tuple[Variant, int]:
+        """A variant to compute and the quarter turns, anticlockwise, that make it the one asked for."""
+        if variant.displacement_A == 0:
+            return PARAELECTRIC, 0
+        if not self._fourfold:
+            return variant, 0
+        quarters, rest = divmod(variant.direction_deg % 360, 90.0)
+        return Variant(variant.displacement_A, rest), int(quarters)
+
+    @functools.cached_property
+    def _fourfold(self) -> bool:
+        """Whether turning the displacement by a quarter turns the whole crystal."""
+        first, second = (displaced(self.crystal, Variant(0.1, angle)).sites for angle in (20.0, 110.0))
+        turned = [site._replace(down=-site.right % 1.0, right=site.down) for site in first]
+
+        def key(site: Site) -> tuple[object, ...]:
+            # half a thousandth keeps 0 and 1 together and no rounding border at special positions
+            return (site.element, *(round((value + 0.0005) % 1.0, 3) for value in (site.down, site.right, site.beam)), site.occupancy)
+
+        return bool(np.isclose(*self.cell_A)) and sorted(map(key, turned)) == sorted(map(key, second))
+
+
+def displaced(crystal: Crystal, variant: Variant) -> Crystal:
+    """The crystal with another polar displacement."""
+    if variant.displacement_A == 0 and not hasattr(crystal, "displacement_A"):
+        return crystal
+    return dataclasses.replace(crystal, displacement_A=variant.displacement_A, direction_deg=variant.direction_deg)  # type: ignore[type-var]
+
+
+def shift_series(series: NDArray[np.float64], order: int, phase: tuple[float, float]) -> NDArray[np.float64]:
+    """The series whose value at a phase is that of the given one at the phase plus `phase`."""
+    angle = 2 * np.pi * frequencies(order)[1:] @ np.asarray(phase)
+    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    moved = series.copy()
+    moved[1::2] = series[1::2] * cosine + series[2::2] * sine
+    moved[2::2] = series[2::2] * cosine - series[1::2] * sine
+    return moved
+
+
+def turn_series(series: torch.Tensor, order: int, quarters: int) -> torch.Tensor:
+    """The series (term, rows, columns) of a crystal turned anticlockwise by quarter turns about its cell's origin."""
+    if quarters % 4 == 0:
+        return series
+    lattice = frequencies(order)
+    place = {tuple(frequency): index for index, frequency in enumerate(lattice.tolist())}
+    pictures = torch.rot90(series, quarters, (1, 2))
+    turned = pictures.clone()
+    for index, (down, right) in enumerate(lattice[1:].tolist(), start=1):
+        for _ in range(quarters % 4):
+            down, right = -right, down
+        sign = 1 if (down, right) in place else -1
+        target = place[(sign * down, sign * right)]
+        turned[2 * target - 1] = pictures[2 * index - 1]
+        turned[2 * target] = sign * pictures[2 * index]
+    return turned
+
+
+def _turn_probe(probe: Probe, quarters: int) -> Probe:
+    up, right = probe.tilt_y_mrad, probe.tilt_x_mrad
+    for _ in range(quarters % 4):
+        up, right = right, -up
+    return dataclasses.replace(probe, tilt_y_mrad=up, tilt_x_mrad=right)
+
+
+def _interpolation(saved: NDArray[np.float64], wanted: float) -> list[tuple[int, float]]:
+    """Indices and weights of the parabola through the three saved thicknesses nearest to the wanted one."""
+    first = int(np.clip(np.searchsorted(saved, wanted) - 1, 0, max(len(saved) - 3, 0)))
+    if first > 0 and wanted - saved[first] < (saved[first + 1] - saved[first]) / 2:
+        first -= 1
+    near = range(first, min(first + 3, len(saved)))
+    weights = [(i, float(np.prod([(wanted - saved[j]) / (saved[i] - saved[j]) for j in near if j != i]))) for i in near]
+    return [(index, weight) for index, weight in weights if abs(weight) > 1e-9]

@@ -1,0 +1,121 @@
+"""A scan reduced to what a fit of the specimen needs: the patterns' own trigonometric series in the unit-cell phase."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from polwidgets.simulate.detector import pixel_grid
+from polwidgets.simulate.patterns import basis
+
+FLOOR = 0.02  # of the brightest pixel, added to the variance: dark pixels must not decide alone
+
+
+@dataclasses.dataclass(frozen=True)
+class Readings:
+    """Patterns as rows of good pixels.
+
+    Attributes
+    ----------
+    counts : float32 array (position, pixel)
+    k : array (pixel, 2)
+        Detector coords (down, right) of the pixels, 1/angstrom.
+    pixel_area : float
+        Of one pixel, (1/angstrom)^2.
+    scan_shape : (int, int)
+    """
+
+    counts: NDArray[np.float32]
+    k: NDArray[np.float64]
+    pixel_area: float
+    scan_shape: tuple[int, int]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean pattern, (pixel,)."""
+        return np.asarray(self.counts.mean(0, dtype=np.float64))
+
+    def chunks(self, size: int = 2048) -> Iterator[slice]:
+        """Slices of positions small enough to work on."""
+        return (slice(start, start + size) for start in range(0, len(self.counts), size))
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """Least-squares series of the patterns in the unit-cell phase, with its weights.
+
+    Attributes
+    ----------
+    coefficients : array (term, pixel)
+        Counts.
+    root : array (term, term)
+        Upper triangular R with R^T R the normal matrix of the phases: R times the coefficients has unit variance a count.
+    weight : array (pixel,)
+        One over the variance of a count.
+    k, pixel_area :
+        As in `Readings`.
+    order : int
+    """
+
+    coefficients: NDArray[np.float64]
+    root: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    k: NDArray[np.float64]
+    pixel_area: float
+    order: int
+
+
+def measure(readings: Readings, phase: NDArray[np.float64], *, order: int) -> Measurement:
+    """Series of the patterns at phases (position, 2); order 0 is the mean pattern."""
+    terms = basis(phase, order)
+    normal = terms.T @ terms
+    right = np.zeros((terms.shape[1], readings.counts.shape[1]))
+    for part in readings.chunks():
+        right += terms[part].astype(np.float32).T @ readings.counts[part]
+    # positions on few distinct phases (a commensurate scan) cannot tell all terms apart; a little ridge keeps them small
+    normal[np.diag_indices_from(normal)] += 1e-6 * normal[0, 0]
+    coefficients = np.linalg.solve(normal, right)
+    mean = readings.mean
+    weight = 1.0 / (mean + FLOOR * mean.max())
+    return Measurement(coefficients, np.linalg.cholesky(normal).T, weight, readings.k, readings.pixel_area, order)
+
+
+def read_patterns(cube: xr.DataArray, *, good: NDArray[np.bool_] | None = None, pixel: float | None = None, k_limit: float | None = None) -> Readings:
+    """Bring a cube's patterns to memory as rows of good pixels, binned and cropped to what carries information.
+
+    Parameters
+    ----------
+    good : bool array (ky, kx), optional
+        Pixels to use; by default all.
+    pixel : float, optional
+        Bin the detector by whole numbers until a pixel is about this wide, 1/angstrom.
+    k_limit : float, optional
+        Drop pixels with a coord beyond this, 1/angstrom.
+    """
+    ky, kx = cube["ky"].values, cube["kx"].values
+    usable = np.ones((len(ky), len(kx)), bool) if good is None else good.copy()
+    if k_limit is not None:
+        usable &= (np.abs(ky)[:, None] <= k_limit) & (np.abs(kx)[None] <= k_limit)
+    step = (abs(ky[-1] - ky[0]) / (len(ky) - 1), abs(kx[-1] - kx[0]) / (len(kx) - 1))
+    factor = max(1, int(1.25 * pixel / max(step))) if pixel else 1
+    rows, columns = (n // factor * factor for n in usable.shape)
+
+    def binned(array: NDArray[np.generic]) -> NDArray[np.generic]:
+        cut = array[..., :rows, :columns]
+        return cut.reshape(*cut.shape[:-2], rows // factor, factor, columns // factor, factor).sum((-3, -1))  # type: ignore[no-any-return]
+
+    # a binned pixel is good where all its pixels are
+    keep = np.flatnonzero(binned(usable) == factor**2)
+    k = pixel_grid(*(v[:n].reshape(-1, factor).mean(1) for v, n in ((ky, rows), (kx, columns))))[keep]
+    scan_shape = (cube.sizes["scan_y"], cube.sizes["scan_x"])
+    counts = np.empty((scan_shape[0] * scan_shape[1], len(keep)), np.float32)
+    for row in range(scan_shape[0]):
+        patterns = np.asarray(cube[row].values, dtype=np.float32)
+        if factor > 1:
+            patterns = binned(patterns)  # type: ignore[assignment]
+        counts[row * scan_shape[1] : (row + 1) * scan_shape[1]] = patterns.reshape(scan_shape[1], -1)[:, keep]
+    return Readings(counts, k, step[0] * step[1] * factor**2, scan_shape)
