@@ -12,10 +12,10 @@ from polwidgets.registry import parameter
 @crystals.register("knn")
 @dataclasses.dataclass(frozen=True)
 class KNN(Perovskite):
-    """(K0.5Na0.5)NbO3 at room temperature: Amm2, polar along <110> of the pseudocubic cell.
+    """(K0.5Na0.5)NbO3 at room temperature: orthorhombic, polar along <110> of the pseudocubic cell.
 
-    Pseudocubic cell, displacements and compositions: Tellier et al. (doi:10.1016/j.solidstatesciences.2008.07.011),
-    Baker et al. (doi:10.1063/1.3224884); Debye-Waller factors are typical of room temperature.
+    For the structure and its dependence on composition see doi:10.1038/s41598-017-15937-x. The displacement seen along
+    [001] is 0.12 to 0.20 angstrom; Debye-Waller factors are typical of room temperature.
     """
 
     a_A: float = parameter(3.97, "edge of the pseudocubic cell", min=3.5, max=4.5, step=0.001, unit="angstrom")
