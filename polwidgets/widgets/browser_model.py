@@ -1,0 +1,174 @@
+"""What the cube browser knows and answers, whichever host shows it.
+
+Four traits carry everything between Python and the browser, so that any host that syncs traits will do:
+
+- ``scene``, sent once: shapes, units, colours, the preview's plan;
+- ``view``, both ways: the `ViewState` as one plain dict;
+- ``request``, from the browser, one at a time: a preview chunk, an exact pattern or an exact virtual image;
+- ``reply``, to the browser: always one for each request, an error included, so that nothing waits for ever.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import cmap
+import numpy as np
+import traitlets
+import xarray as xr
+
+from polwidgets.cube.detectors import Annulus, Disk
+from polwidgets.cube.reduce import virtual_image
+from polwidgets.cube.schema import UNCALIBRATED, step_of, validate
+from polwidgets.electron import wave_number, wavelength_A
+from polwidgets.widgets.preview import plan_preview, quantised_rows
+from polwidgets.widgets.view_state import ViewState
+
+SYNCED: Final = ("scene", "view", "request", "reply")
+SAMPLED_PATTERNS: Final = 5
+
+
+class CubeBrowserModel(traitlets.HasTraits):
+    """The cube browser without a host.
+
+    Parameters
+    ----------
+    cube : DataArray (scan_y, scan_x, ky, kx)
+        Lazy cubes are read only where somebody looks, and row by row for the preview.
+    state : ViewState, optional
+        Shared with other widgets; by default one of its own.
+    preview_MB : float
+        Budget of the copy that the browser holds. A cube that does not fit is binned on the detector, and the widget says so.
+    pattern_colormap, scan_colormap : str
+        Names known to `cmap`.
+    """
+
+    scene = traitlets.Dict()
+    view = traitlets.Dict()
+    request = traitlets.Dict()
+    reply = traitlets.Dict()
+
+    def __init__(
+        self,
+        cube: xr.DataArray,
+        *,
+        state: ViewState | None = None,
+        preview_MB: float = 64,
+        pattern_colormap: str = "magma",
+        scan_colormap: str = "gray",
+    ) -> None:
+        super().__init__()
+        self.cube = validate(cube)
+        self.state = ViewState(probe=(cube.sizes["scan_y"] // 2, cube.sizes["scan_x"] // 2)) if state is None else state
+        self.plan = plan_preview(self.cube.shape, preview_MB * 2**20)
+        self._choose_detector()
+        self.scene = {
+            "scan": self._axes("scan_y", "scan_x"),
+            "detector": self._axes("ky", "kx"),
+            "semiangle_px": self._semiangle_px(),
+            "mrad_per_unit": 1e3 * wavelength_A(float(cube.attrs["voltage_kV"])) if self._in_mrad() else None,
+            "pattern_range": self._pattern_range(),
+            "preview": {
+                "binning": self.plan.binning,
+                "bits": self.plan.bits,
+                "shape": list(self.plan.detector_shape),
+                "chunks": self.plan.chunks,
+            },
+            "colors": {"pattern": _color_table(pattern_colormap), "scan": _color_table(scan_colormap)},
+        }
+        self.view = self._state_as_view()
+        self.state.observe(self._state_changed)
+
+    def _axes(self, vertical: str, horizontal: str) -> dict[str, Any]:
+        """Shape, origin, step and unit of a plane, rows first."""
+        dims = (vertical, horizontal)
+        return {
+            "shape": [self.cube.sizes[dim] for dim in dims],
+            "origin": [float(self.cube[dim].values[0]) for dim in dims],
+            "step": [step_of(self.cube, dim) for dim in dims],
+            "unit": {UNCALIBRATED: "px", "angstrom": "Å", "1/angstrom": "1/Å"}[self.cube[horizontal].attrs["units"]],
+        }
+
+    def _in_mrad(self) -> bool:
+        return "voltage_kV" in self.cube.attrs and self.cube["kx"].attrs["units"] != UNCALIBRATED
+
+    def _semiangle_px(self) -> float | None:
+        if not self._in_mrad() or "semiangle_mrad" not in self.cube.attrs:
+            return None
+        radius = wave_number(float(self.cube.attrs["semiangle_mrad"]), float(self.cube.attrs["voltage_kV"]))
+        return radius / abs(step_of(self.cube, "kx"))
+
+    def _beam_px(self) -> tuple[float, float]:
+        """Where k = 0 lies, in detector pixels; the middle where nothing is calibrated or it lies outside."""
+        pixels = []
+        for dim in ("ky", "kx"):
+            pixel = -float(self.cube[dim].values[0]) / step_of(self.cube, dim)
+            pixels.append(pixel if 0 <= pixel < self.cube.sizes[dim] else (self.cube.sizes[dim] - 1) / 2)
+        return (pixels[0], pixels[1])
+
+    def _choose_detector(self) -> None:
+        if not self.state.detector_outer:
+            quarter = min(self.cube.shape[2:]) / 4
+            self.state.detector_center = self._beam_px()
+            self.state.detector_outer = self._semiangle_px() or quarter
+
+    def _pattern_range(self) -> list[float]:
+        """Lowest and, but for a few hot pixels, highest intensity of patterns spread over the scan: where the colours start."""
+        rows, columns = (np.unique(np.linspace(0, size - 1, SAMPLED_PATTERNS).astype(int)) for size in self.cube.shape[:2])
+        values = np.asarray(self.cube.isel(scan_y=rows, scan_x=columns).values, float)
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            return [0.0, 1.0]
+        low, high = float(finite.min()), float(np.quantile(finite, 0.9995))
+        return [low, high if high > low else low + 1.0]
+
+    def _state_as_view(self) -> dict[str, Any]:
+        values = {name: getattr(self.state, name) for name in self.state.trait_names()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def _state_changed(self, _: Any) -> None:
+        self.view = self._state_as_view()
+
+    @traitlets.observe("view")
+    def _view_changed(self, change: Any) -> None:
+        with self.state.hold_trait_notifications():
+            for name, value in change["new"].items():
+                setattr(self.state, name, tuple(value) if isinstance(value, list) else value)
+
+    @traitlets.observe("request")
+    def _answer(self, change: Any) -> None:
+        request = change["new"]
+        answers = {"chunk": self._chunk, "pattern": self._pattern, "image": self._image}
+        try:
+            answer = answers[request["kind"]](request)
+        except Exception as error:  # whatever fails is shown in the widget, where the user looks
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        self.reply = {"id": request["id"], "kind": request["kind"], **answer}
+
+    def _chunk(self, request: dict[str, Any]) -> dict[str, Any]:
+        rows = self.plan.chunk(int(request["index"]))
+        data, lowest, highest = quantised_rows(self.cube, rows, self.plan)
+        return {"rows": list(rows), "data": data, "lowest": lowest, "highest": highest}
+
+    def _pattern(self, request: dict[str, Any]) -> dict[str, Any]:
+        scan_y, scan_x = request["probe"]
+        if not (0 <= scan_y < self.cube.sizes["scan_y"] and 0 <= scan_x < self.cube.sizes["scan_x"]):
+            raise ValueError(f"probe position ({scan_y}, {scan_x}) lies outside the scan of {self.cube.shape[:2]} positions; set state.probe within it")
+        pattern = np.asarray(self.cube.isel(scan_y=scan_y, scan_x=scan_x).values, "<f4")
+        return {"probe": [scan_y, scan_x], "data": pattern.tobytes()}
+
+    def _image(self, request: dict[str, Any]) -> dict[str, Any]:
+        center, inner, outer = request["center"], float(request["inner"]), float(request["outer"])
+        step_y, step_x = (step_of(self.cube, dim) for dim in ("ky", "kx"))
+        origin_y, origin_x = (float(self.cube[dim].values[0]) for dim in ("ky", "kx"))
+        where = (origin_y + center[0] * step_y, origin_x + center[1] * step_x)
+        unit = math.sqrt(abs(step_y * step_x))
+        detector = Annulus(inner * unit, outer * unit, *where) if inner > 0 else Disk(outer * unit, *where)
+        image = np.asarray(virtual_image(self.cube, detector).values, "<f4")
+        return {"center": center, "inner": inner, "outer": outer, "data": image.tobytes()}
+
+
+def _color_table(name: str) -> list[int]:
+    """256 colours as red, green, blue, red, ... of 0 to 255."""
+    return [int(value) for value in np.rint(cmap.Colormap(name).lut(256)[:, :3] * 255).ravel()]

@@ -1,0 +1,47 @@
+"""The one state that linked widgets share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import traitlets
+
+
+class ViewState(traitlets.HasTraits):
+    """Where one looks and how: small values only, never data.
+
+    Widgets link to a state and none holds another, so everything given the same state moves together::
+
+        state = pw.ViewState(probe=(12, 40))
+        pw.CubeBrowser(scan, state=state)
+        pw.LinkedMaps(prediction, cube=scan, state=state)
+        state.observe(print, "probe")
+    """
+
+    probe = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0))
+    """Probe position (row, column) in scan pixels."""
+
+    detector_center = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.0, 0.0))
+    """Centre (row, column) of the virtual detector in detector pixels."""
+
+    detector_inner = traitlets.Float(0.0, min=0.0)
+    """Inner radius of the virtual detector in detector pixels; 0 for a disk."""
+
+    detector_outer = traitlets.Float(0.0, min=0.0)
+    """Outer radius of the virtual detector in detector pixels; 0 until somebody chooses one."""
+
+    pattern_scale = traitlets.Enum(("linear", "sqrt", "log"), default_value="sqrt")
+    """How intensities of the pattern become colours."""
+
+    pattern_limits = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=None, allow_none=True)
+    """Colour limits (low, high) of the pattern in the cube's units; None: automatic."""
+
+    scan_limits = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=None, allow_none=True)
+    """Colour limits (low, high) of the virtual image in the cube's units; None: automatic."""
+
+    def __init__(self, **values: Any) -> None:
+        unknown = sorted(set(values) - set(self.trait_names()))
+        if unknown:
+            known = ", ".join(sorted(self.trait_names()))
+            raise TypeError(f"ViewState has no {', '.join(unknown)}; check the spelling. It has: {known}.")
+        super().__init__(**values)
