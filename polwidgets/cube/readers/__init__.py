@@ -1,0 +1,1 @@
+"""File formats, one reader a file; each registers itself."""

@@ -1,0 +1,85 @@
+"""A cube in blocks of whole patterns: every pass over a cube goes through here, so memory stays bounded."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple, TypeVar
+
+import dask
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+Result = TypeVar("Result")
+
+BLOCK_BYTES: Final = 32 * 2**20
+SLOW_SECONDS: Final = 1.0  # a pass that takes longer shows its progress
+
+
+class Block(NamedTuple):
+    """Where a block lies in the scan."""
+
+    scan_y: slice
+    scan_x: slice
+
+
+def scan_blocks(cube: xr.DataArray) -> list[Block]:
+    """Blocks of about 32 MB that tile the scan; those of a dask cube follow its chunks, so that none is computed twice."""
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    if cube.chunks:
+        rows, columns = cube.chunks[:2]
+    else:
+        height, width = cube.shape[:2]
+        pattern_bytes = cube.dtype.itemsize * math.prod(cube.shape[2:])
+        columns = _split(width, max(1, BLOCK_BYTES // pattern_bytes))
+        rows = _split(height, max(1, BLOCK_BYTES // (pattern_bytes * width)))
+    return [Block(y, x) for y in _slices(rows) for x in _slices(columns)]
+
+
+def map_blocks(
+    cube: xr.DataArray, function: Callable[[NDArray[Any]], Result], *, label: str | None = None
+) -> Iterator[tuple[Block, Result]]:
+    """Apply a function to every block of patterns (y, x, ky, kx), in as many threads as there are cores.
+
+    NumPy releases the interpreter in what the reductions do. No more blocks are in memory than there are threads.
+    With a `label`, a pass that takes long shows its progress.
+    """
+
+    def job(block: Block) -> tuple[Block, Result]:
+        return block, function(load(cube, block))
+
+    blocks = scan_blocks(cube)
+    with ThreadPoolExecutor(workers(), thread_name_prefix="polwidgets") as pool:
+        done = pool.map(job, blocks)
+        try:
+            yield from tqdm(done, total=len(blocks), desc=label, delay=SLOW_SECONDS, leave=False, disable=label is None)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def load(cube: xr.DataArray, block: Block) -> NDArray[Any]:
+    """The patterns of a block, (y, x, ky, kx), as a NumPy array; a view where the cube is in memory or memory-mapped."""
+    part = cube[block.scan_y, block.scan_x]
+    if part.chunks:
+        # the threads are ours: dask must not start its own inside them
+        return np.asarray(dask.compute(part.data, scheduler="synchronous")[0])
+    return part.to_numpy()
+
+
+def workers() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _split(length: int, size: int) -> tuple[int, ...]:
+    return tuple(min(size, length - start) for start in range(0, length, size))
+
+
+def _slices(sizes: tuple[int, ...]) -> list[slice]:
+    ends = np.cumsum(sizes).tolist()
+    return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
