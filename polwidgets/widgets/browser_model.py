@@ -10,7 +10,6 @@ Four traits carry everything between Python and the browser, so that any host th
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import cmap
@@ -18,10 +17,9 @@ import numpy as np
 import traitlets
 import xarray as xr
 
-from polwidgets.cube.detectors import Annulus, Disk
 from polwidgets.cube.reduce import virtual_image
 from polwidgets.cube.schema import UNCALIBRATED, step_of, validate
-from polwidgets.electron import wave_number, wavelength_A
+from polwidgets.widgets.geometry import beam_px, choose_detector, detector_on, mrad_per_wave_number, semiangle_px
 from polwidgets.widgets.preview import plan_preview, quantised_rows
 from polwidgets.widgets.view_state import ViewState
 
@@ -62,12 +60,13 @@ class CubeBrowserModel(traitlets.HasTraits):
         self.cube = validate(cube)
         self.state = ViewState(probe=(cube.sizes["scan_y"] // 2, cube.sizes["scan_x"] // 2)) if state is None else state
         self.plan = plan_preview(self.cube.shape, preview_MB * 2**20)
-        self._choose_detector()
+        choose_detector(self.state, cube)
         self.scene = {
             "scan": self._axes("scan_y", "scan_x"),
             "detector": self._axes("ky", "kx"),
-            "semiangle_px": self._semiangle_px(),
-            "mrad_per_unit": 1e3 * wavelength_A(float(cube.attrs["voltage_kV"])) if self._in_mrad() else None,
+            "beam_px": list(beam_px(cube)),
+            "semiangle_px": semiangle_px(cube),
+            "mrad_per_unit": mrad_per_wave_number(cube),
             "pattern_range": self._pattern_range(),
             "preview": {
                 "binning": self.plan.binning,
@@ -89,29 +88,6 @@ class CubeBrowserModel(traitlets.HasTraits):
             "step": [step_of(self.cube, dim) for dim in dims],
             "unit": {UNCALIBRATED: "px", "angstrom": "Å", "1/angstrom": "1/Å"}[self.cube[horizontal].attrs["units"]],
         }
-
-    def _in_mrad(self) -> bool:
-        return "voltage_kV" in self.cube.attrs and self.cube["kx"].attrs["units"] != UNCALIBRATED
-
-    def _semiangle_px(self) -> float | None:
-        if not self._in_mrad() or "semiangle_mrad" not in self.cube.attrs:
-            return None
-        radius = wave_number(float(self.cube.attrs["semiangle_mrad"]), float(self.cube.attrs["voltage_kV"]))
-        return radius / abs(step_of(self.cube, "kx"))
-
-    def _beam_px(self) -> tuple[float, float]:
-        """Where k = 0 lies, in detector pixels; the middle where nothing is calibrated or it lies outside."""
-        pixels = []
-        for dim in ("ky", "kx"):
-            pixel = -float(self.cube[dim].values[0]) / step_of(self.cube, dim)
-            pixels.append(pixel if 0 <= pixel < self.cube.sizes[dim] else (self.cube.sizes[dim] - 1) / 2)
-        return (pixels[0], pixels[1])
-
-    def _choose_detector(self) -> None:
-        if not self.state.detector_outer:
-            quarter = min(self.cube.shape[2:]) / 4
-            self.state.detector_center = self._beam_px()
-            self.state.detector_outer = self._semiangle_px() or quarter
 
     def _pattern_range(self) -> list[float]:
         """Lowest and, but for a few hot pixels, highest intensity of patterns spread over the scan: where the colours start."""
@@ -160,12 +136,7 @@ class CubeBrowserModel(traitlets.HasTraits):
 
     def _image(self, request: dict[str, Any]) -> dict[str, Any]:
         center, inner, outer = request["center"], float(request["inner"]), float(request["outer"])
-        step_y, step_x = (step_of(self.cube, dim) for dim in ("ky", "kx"))
-        origin_y, origin_x = (float(self.cube[dim].values[0]) for dim in ("ky", "kx"))
-        where = (origin_y + center[0] * step_y, origin_x + center[1] * step_x)
-        unit = math.sqrt(abs(step_y * step_x))
-        detector = Annulus(inner * unit, outer * unit, *where) if inner > 0 else Disk(outer * unit, *where)
-        image = np.asarray(virtual_image(self.cube, detector).values, "<f4")
+        image = np.asarray(virtual_image(self.cube, detector_on(self.cube, center, inner, outer)).values, "<f4")
         return {"center": center, "inner": inner, "outer": outer, "data": image.tobytes()}
 
 

@@ -3,7 +3,7 @@
 import { Preview, clamp, dragDetector, fitImage, formatNumber, grabDetector, niceLength, paint, percentileLimits, stepDetector, stepProbe, toCanvas, toImage, typedBytes } from "./cube_maths.js";
 
 const REST_MS = 120; // after this long without a move, exact values are asked for
-const REPORT_MS = 50; // the state goes to Python at most this often
+const REPORT_MS = 100; // the probe position goes to Python at most this often while it moves
 const GRAB_PX = 9;
 const ACCENT = "#35d0ff";
 const DETECTOR = "#ffb000";
@@ -66,6 +66,7 @@ class View {
     this.note = element("span", { class: "pw-note" });
     this.tools = element("span", { class: "pw-tools" });
     this.canvas = element("canvas", { tabindex: "0", role: "application", "aria-label": label, title: help });
+    this.canvas.style.aspectRatio = clamp(shape[1] / shape[0], 0.6, 1.8);
     this.low = element("input", { type: "range", min: "0", max: "1000", "aria-label": `${title}: lower colour limit` });
     this.high = element("input", { type: "range", min: "0", max: "1000", "aria-label": `${title}: upper colour limit` });
     this.bar = element("div", { class: "pw-bar" }, this.low, this.high);
@@ -208,7 +209,7 @@ class Browser {
     this.resized = new ResizeObserver(() => this.schedule());
     this.resized.observe(this.node);
     this.askChunk(0);
-    this.rest();
+    this.askExact();
     this.schedule();
   }
 
@@ -217,11 +218,10 @@ class Browser {
   }
 
   addTools() {
-    const { semiangle_px: semiangle, detector } = this.scene;
+    const { semiangle_px: semiangle, beam_px: beam, detector } = this.scene;
     this.scale = element("select", { "aria-label": "Intensity scale", title: "How intensities become colours" },
       ...["linear", "sqrt", "log"].map((name) => element("option", { value: name }, name)));
     this.scale.addEventListener("change", () => this.change({ pattern_scale: this.scale.value }));
-    const beam = detector.origin.map((origin, axis) => clamp(-origin / detector.step[axis], 0, detector.shape[axis] - 1));
     const disk = semiangle || Math.min(...detector.shape) / 4;
     const presets = {
       "bright field": [0, disk], "annular bright field": [0.5 * disk, disk], "annular dark field": [1.1 * disk, 2 * disk], "small disk": [0, 0.15 * disk],
@@ -310,30 +310,35 @@ class Browser {
     view.auto.addEventListener("click", () => this.change({ [name]: null }));
   }
 
-  /** Something moved here: show it at the next frame, tell Python soon, ask for exact values once it rests. */
+  /** Something moved here: show it at the next frame, tell Python where the probe is, and all the rest once it rests. */
   change(values) {
     this.invalidate(values);
     Object.assign(this.view, values);
+    this.moving = true;
     this.moved = true;
     this.schedule();
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.rest(), REST_MS);
-    this.reporting ??= setTimeout(() => this.report(), REPORT_MS);
+    this.resting = setTimeout(() => {
+      this.moving = false;
+      this.report(this.view);
+      this.askExact();
+    }, REST_MS);
+    if (values.probe) this.reporting ??= setTimeout(() => this.report({ probe: this.view.probe }), REPORT_MS);
   }
 
-  report() {
+  report(values) {
+    clearTimeout(this.reporting);
     this.reporting = null;
-    this.model.set("view", { ...this.view });
+    this.model.set("view", { ...this.model.get("view"), ...values });
     this.model.save_changes();
   }
 
-  /** Python, or a widget linked through it, changed the state. */
+  /** Python, or a widget linked through it, changed the state. What moves under the pointer wins. */
   takeView(view) {
-    // what moves under the pointer wins; and a report comes back as a change of its own
-    if (this.reporting || JSON.stringify(view) === JSON.stringify(this.view)) return;
+    if (this.moving) return;
     this.invalidate(view);
     this.view = { ...view };
-    this.rest();
+    this.askExact();
     this.schedule();
   }
 
@@ -344,7 +349,7 @@ class Browser {
     if (["detector_center", "detector_inner", "detector_outer"].some(differs)) this.exactImage = null;
   }
 
-  rest() {
+  askExact() {
     const { probe } = this.view;
     if (!this.exactPattern) {
       this.requests.ask("pattern", { probe }, (reply) => {
@@ -474,9 +479,9 @@ class Browser {
   }
 
   drawSemiangle(context) {
-    const { semiangle_px: radius, detector, mrad_per_unit: mrad } = this.scene;
+    const { semiangle_px: radius, beam_px: beam, detector, mrad_per_unit: mrad } = this.scene;
     if (!radius) return;
-    const [x, y] = toCanvas(this.pattern.fit, detector.origin.map((origin, axis) => -origin / detector.step[axis]));
+    const [x, y] = toCanvas(this.pattern.fit, beam);
     context.strokeStyle = "rgba(255, 255, 255, 0.75)";
     context.lineWidth = 1;
     context.setLineDash([4, 4]);
