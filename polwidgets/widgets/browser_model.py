@@ -118,7 +118,7 @@ class CubeBrowserModel(traitlets.HasTraits):
         answers = {"chunk": self._chunk, "pattern": self._pattern, "image": self._image}
         try:
             answer = answers[request["kind"]](request)
-        except Exception as error:  # whatever fails is shown in the widget, where the user looks
+        except Exception as error:  # noqa: BLE001 whatever fails is shown in the widget, where the user looks
             answer = {"error": f"{type(error).__name__}: {error}"}
         self.reply = {"id": request["id"], "kind": request["kind"], **answer}
 
@@ -130,7 +130,9 @@ class CubeBrowserModel(traitlets.HasTraits):
     def _pattern(self, request: dict[str, Any]) -> dict[str, Any]:
         scan_y, scan_x = request["probe"]
         if not (0 <= scan_y < self.cube.sizes["scan_y"] and 0 <= scan_x < self.cube.sizes["scan_x"]):
-            raise ValueError(f"probe position ({scan_y}, {scan_x}) lies outside the scan of {self.cube.shape[:2]} positions; set state.probe within it")
+            raise ValueError(
+                f"probe position ({scan_y}, {scan_x}) lies outside the scan of {self.cube.shape[:2]} positions; set state.probe within it"
+            )
         pattern = np.asarray(self.cube.isel(scan_y=scan_y, scan_x=scan_x).values, "<f4")
         return {"probe": [scan_y, scan_x], "data": pattern.tobytes()}
 

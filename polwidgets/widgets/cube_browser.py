@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import anywidget
 import param
@@ -75,7 +75,7 @@ class CubeBrowserPane(AnyWidgetComponent):
     """A `CubeBrowserModel` as a Panel component."""
 
     _esm = ESM
-    _stylesheets = [CSS]
+    _stylesheets: ClassVar = [CSS]
     scene = param.Dict(default={})
     view = param.Dict(default={})
     request = param.Dict(default={})

@@ -85,7 +85,7 @@ class Host:
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("jupyter")
-    notebook = {"cells": [_cell(SCENE.read_text() + "\nbrowser"), _cell("maps")], "metadata": _KERNEL, "nbformat": 4, "nbformat_minor": 5}
+    notebook = {"cells": [_cell(SCENE.read_text() + "\nbrowser"), _cell("maps")], "metadata": _KERNEL, "nbformat": 4, "nbformat_minor": 4}
     (folder / "scene.ipynb").write_text(json.dumps(notebook))
     settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
@@ -139,7 +139,7 @@ _KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "langua
 
 
 def _cell(source: str) -> dict[str, Any]:
-    return {"cell_type": "code", "id": f"c{abs(hash(source))}"[:12], "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
 
 
 def _free_port() -> int:

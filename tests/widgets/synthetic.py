@@ -49,4 +49,4 @@ def make_prediction(scan: xr.DataArray, *, wall: float = 0.4) -> xr.Dataset:
         },
         coords={dim: scan[dim] for dim in plane},
         attrs={"model": "synthetic"},
-    ).drop_vars("direction", errors="ignore").assign(direction=(plane, label))
+    )
