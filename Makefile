@@ -1,0 +1,48 @@
+# One environment for everything: .venv, pinned by constraints.txt. Needs Python >= 3.11, make and bash.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+BIN := .venv/bin
+NOTEBOOK := notebooks/01_polarization_map.ipynb
+QUICK := not (slow or browser or notebook or network)
+
+.PHONY: help lab test check chromium constraints clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make lab    open JupyterLab on $(NOTEBOOK)"
+	@echo "make test   run everything: unit, contract, JS, notebook, browser, Binder"
+	@echo "make check  linters, types and quick tests"
+
+lab: .venv/installed
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(NOTEBOOK)
+
+test: .venv/installed chromium
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 tests notebooks
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "$(QUICK)" tests
+
+# the newest Python that will do, into .venv, with the versions of constraints.txt
+.venv/installed: pyproject.toml constraints.txt
+	@for python in "$${PYTHON:-python3}" python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then echo "polwidgets needs Python >= 3.11 with venv; found: $$(python3 --version 2>&1)" >&2; exit 1; fi; \
+	[ -x $(BIN)/python ] || "$$found" -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,test,dev]"
+	@touch $@
+
+# Chromium on PATH, else the system's package where we may install one, else Playwright's own
+chromium: .venv/installed
+	@if command -v chromium chromium-browser google-chrome > /dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq && apt-get install -qq -y chromium; then exit 0; fi; \
+	$(BIN)/playwright install chromium
+
+constraints: .venv/installed
+	@{ sed '/^#/!d' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed -E '/ @ /d; s/\+cpu$$//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf .venv
