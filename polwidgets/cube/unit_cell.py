@@ -39,7 +39,7 @@ class UnitCell:
 
     def phase_of(self, cube: xr.DataArray) -> NDArray[np.float64]:
         """Phase of a cube's probe positions, (scan_y, scan_x, 2)."""
-        return self.phase(*(cube[dim].values - cube[dim].values[0] for dim in ("scan_y", "scan_x")))
+        return self.phase(*scan_places(cube))
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -62,6 +62,11 @@ class UnitCell:
         coefficients = self.coefficients.copy()
         coefficients[0] += phase
         return UnitCell(coefficients)
+
+
+def scan_places(scan: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows' y and columns' x of a scan from its first position."""
+    return scan["scan_y"].values - scan["scan_y"].values[0], scan["scan_x"].values - scan["scan_x"].values[0]
 
 
 def monomials(y_A: NDArray[np.float64], x_A: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -92,7 +97,7 @@ def find_unit_cell(
         The scan is smaller than a unit cell, or no lattice of these edges stands out.
     """
     require_calibrated(image)
-    y, x = (image[dim].values - image[dim].values[0] for dim in ("scan_y", "scan_x"))
+    y, x = scan_places(image)
     extent = [step_of(image, dim) * image.sizes[dim] for dim in ("scan_y", "scan_x")]
     # a turned cell still has to fit into the scan once
     if min(extent) < 0.95 * min(cell_A):

@@ -13,8 +13,8 @@ from polwidgets.match.library import PARAELECTRIC, Library
 from polwidgets.match.measurement import Measurement
 from polwidgets.simulate.patterns import frequencies
 
-TILT_STEP_mrad: Final = 1.6
-LARGEST_TILT_mrad: Final = 5.0
+TILT_STEP_mrad: Final = 2.0
+LARGEST_TILT_mrad: Final = 4.5
 
 
 def coarse_search(
@@ -22,7 +22,7 @@ def coarse_search(
     library: Library,
     start: Conditions,
     *,
-    count: int = 3,
+    count: int = 2,
     progress: Callable[[float], None] | None = None,
 ) -> list[Conditions]:
     """The best thickness and mistilt on a grid, and the runners-up that are not their neighbours.
@@ -30,7 +30,7 @@ def coarse_search(
     Every star of frequencies is scaled on its own, which no source size can spoil, and the constant term, where
     background and gain sit, is left out.
     """
-    reach = np.arange(-LARGEST_TILT_mrad // TILT_STEP_mrad, LARGEST_TILT_mrad // TILT_STEP_mrad + 1) * TILT_STEP_mrad
+    reach = np.arange(-2, 3) * TILT_STEP_mrad
     tilts = sorted(((up, right) for up in reach for right in reach if np.hypot(up, right) <= LARGEST_TILT_mrad), key=lambda t: np.hypot(*t))
     radius = np.repeat((frequencies(measurement.order)[1:] ** 2).sum(1), 2)
     stars = [1 + np.flatnonzero(radius == value) for value in np.unique(radius)]

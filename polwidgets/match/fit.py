@@ -27,6 +27,8 @@ class ConditionsFit:
         Standard deviation of every fitted condition, scaled to the misfit that is left.
     dose : float
         Incident counts a pattern that the scale of the patterns means.
+    background : array (shape,)
+        Counts a (1/angstrom)^2 of the `background_shapes`.
     expected : array (term, pixel)
         Modelled counts, background included.
     misfit : float
@@ -38,6 +40,7 @@ class ConditionsFit:
     conditions: Conditions
     errors: dict[str, float]
     dose: float
+    background: NDArray[np.float64]
     expected: NDArray[np.float64]
     misfit: float
     correlation: float
@@ -55,7 +58,7 @@ def fit_conditions(
     """Levenberg-Marquardt over the `free` conditions, from `start`; dose and background are eliminated linearly."""
     names = list(free)
     conditions = start
-    residual, expected, dose = _residual(measurement, library, variant, conditions)
+    residual, expected, amounts = _residual(measurement, library, variant, conditions)
     damping, square = 1e-3, float(residual @ residual)
     jacobian = np.zeros((len(names), len(residual)))
     for _ in range(steps):
@@ -75,22 +78,25 @@ def fit_conditions(
             found = _residual(measurement, library, variant, trial)
             if (lower := float(found[0] @ found[0])) < square:
                 improved = (square - lower) / square
-                conditions, square, (residual, expected, dose) = trial, lower, found
+                conditions, square, (residual, expected, amounts) = trial, lower, found
                 damping = max(damping / 10, 1e-7)
                 break
             damping *= 10
         if improved < 1e-4:
             break
     freedom = max(len(residual) - len(names) - 1 - len(BACKGROUND_WIDTHS) - 1, 1)
+    # the floor in the weights lowers the misfit of perfect data below one; undo that
+    noise = float((measurement.weight * measurement.coefficients[0].clip(min=0)).mean())
     covariance = np.linalg.pinv(jacobian @ jacobian.T) * square / freedom
     errors = {name: float(np.sqrt(covariance[i, i])) * natural_step(name) for i, name in enumerate(names)}
-    return ConditionsFit(conditions, errors, dose, expected, square / freedom, _correlation(measurement, expected))
+    background = amounts[1:] / measurement.pixel_area
+    return ConditionsFit(conditions, errors, float(amounts[0]), background, expected, square / freedom / noise, _correlation(measurement, expected))
 
 
 def _residual(
     measurement: Measurement, library: Library, variant: Variant, conditions: Conditions
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Whitened misfit, modelled counts (term, pixel) and dose, the last two by non-negative least squares."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Whitened misfit, modelled counts (term, pixel), and the amounts of pattern and background by non-negative least squares."""
     model = library.expected(variant, conditions, measurement.k, order=measurement.order) * measurement.pixel_area
     background = background_shapes(measurement.k, (conditions.center_y, conditions.center_x))
     root_weight = np.sqrt(measurement.weight)
@@ -104,7 +110,7 @@ def _residual(
     amounts = nnls(triangle.T, np.linalg.solve(triangle, design @ data.ravel()))[0]
     expected = amounts[0] * model
     expected[0] += amounts[1:] @ background
-    return data.ravel() - amounts @ design, expected, float(amounts[0])
+    return data.ravel() - amounts @ design, expected, amounts
 
 
 def background_shapes(k: NDArray[np.float64], center: tuple[float, float]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from polwidgets.simulate.probe import Probe
 from polwidgets.simulate.smatrix import ScatteringMatrix, scattering_matrix
 
 LARGEST_TILT_mrad = 8.0
+RECENT = 12
 
 
 class Variant(NamedTuple):
@@ -74,6 +75,7 @@ class Library:
         self._mesh = mesh
         self._k_limit = k_limit
         self._matrices: dict[Variant, ScatteringMatrix] = {}
+        self._recent: dict[tuple[Variant, Probe, float, int], torch.Tensor] = {}
 
     def expected(self, variant: Variant, conditions: Conditions, k: NDArray[np.float64], *, order: int) -> NDArray[np.float64]:
         """Series of the pattern that a detector sees, in fractions of the incident intensity per (1/angstrom)^2.
@@ -92,10 +94,7 @@ class Library:
         base, quarters = self._equivalent(variant)
         matrix = self.matrix(base)
         probe = self._probe(conditions)
-        turned_probe = _turn_probe(probe, -quarters)
-        mesh_series = torch.zeros(())
-        for index, weight in _interpolation(self.thicknesses_A, conditions.thickness_A):
-            mesh_series = mesh_series + weight * pattern_series(matrix, probe=turned_probe, order=order, thickness_index=index)
+        mesh_series = self._on_mesh(base, _turn_probe(probe, -quarters), conditions.thickness_A, order)
         points = detector_points(
             k, rotation_deg=conditions.rotation_deg, center=(conditions.center_y, conditions.center_x), scale=conditions.k_scale
         )
@@ -123,6 +122,18 @@ class Library:
                 k_limit=self._k_limit,
             )
         return self._matrices[variant]
+
+    def _on_mesh(self, variant: Variant, probe: Probe, thickness_A: float, order: int) -> torch.Tensor:
+        """Series on the k mesh; the last few are kept, since most conditions of a fit change the detector's part alone."""
+        key = (variant, probe, thickness_A, order)
+        if key not in self._recent:
+            parts = _interpolation(self.thicknesses_A, thickness_A)
+            matrix = self.matrix(variant)
+            series = sum(weight * pattern_series(matrix, probe=probe, order=order, thickness_index=index) for index, weight in parts)
+            self._recent[key] = series
+            if len(self._recent) > RECENT:
+                self._recent.pop(next(iter(self._recent)))
+        return self._recent[key]
 
     def _probe(self, conditions: Conditions) -> Probe:
         """The probe in the crystal's frame."""

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from polwidgets.cube.schema import WAVENUMBER
 from polwidgets.simulate.detector import pixel_grid
 from polwidgets.simulate.patterns import basis
 
@@ -27,12 +28,20 @@ class Readings:
     pixel_area : float
         Of one pixel, (1/angstrom)^2.
     scan_shape : (int, int)
+    frame : DataArray (ky, kx)
+        The detector they come from, binned and cropped: the row of every good pixel, -1 where there is none.
     """
 
     counts: NDArray[np.float32]
     k: NDArray[np.float64]
     pixel_area: float
     scan_shape: tuple[int, int]
+    frame: xr.DataArray
+
+    def picture(self, values: NDArray[np.floating]) -> xr.DataArray:
+        """Values of the good pixels as a picture (ky, kx), NaN elsewhere."""
+        index = self.frame.values
+        return self.frame.copy(data=np.where(index >= 0, values[index.clip(min=0)], np.nan))
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -109,8 +118,13 @@ def read_patterns(cube: xr.DataArray, *, good: NDArray[np.bool_] | None = None, 
         return cut.reshape(*cut.shape[:-2], rows // factor, factor, columns // factor, factor).sum((-3, -1))  # type: ignore[no-any-return]
 
     # a binned pixel is good where all its pixels are
-    keep = np.flatnonzero(binned(usable) == factor**2)
-    k = pixel_grid(*(v[:n].reshape(-1, factor).mean(1) for v, n in ((ky, rows), (kx, columns))))[keep]
+    good_bins = binned(usable) == factor**2
+    keep = np.flatnonzero(good_bins)
+    ky, kx = (v[:n].reshape(-1, factor).mean(1) for v, n in ((ky, rows), (kx, columns)))
+    index = np.full(good_bins.size, -1)
+    index[keep] = np.arange(len(keep))
+    units = {"units": WAVENUMBER}
+    frame = xr.DataArray(index.reshape(good_bins.shape), dims=("ky", "kx"), coords={"ky": ("ky", ky, units), "kx": ("kx", kx, units)})
     scan_shape = (cube.sizes["scan_y"], cube.sizes["scan_x"])
     counts = np.empty((scan_shape[0] * scan_shape[1], len(keep)), np.float32)
     for row in range(scan_shape[0]):
@@ -118,4 +132,4 @@ def read_patterns(cube: xr.DataArray, *, good: NDArray[np.bool_] | None = None, 
         if factor > 1:
             patterns = binned(patterns)  # type: ignore[assignment]
         counts[row * scan_shape[1] : (row + 1) * scan_shape[1]] = patterns.reshape(scan_shape[1], -1)[:, keep]
-    return Readings(counts, k, step[0] * step[1] * factor**2, scan_shape)
+    return Readings(counts, pixel_grid(ky, kx)[keep], step[0] * step[1] * factor**2, scan_shape, frame)

@@ -7,9 +7,10 @@ the cell to a few thousandths; a smooth lattice through all of them is far bette
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
-from polwidgets.cube.unit_cell import UnitCell, monomials
+from polwidgets.cube.unit_cell import UnitCell, monomials, scan_places
 from polwidgets.match.measurement import Readings
 from polwidgets.simulate.patterns import basis, basis_slope
 
@@ -18,12 +19,11 @@ LARGEST_MOVE = 0.06  # cells: beyond it a position's step is no longer linear an
 
 def refine_unit_cell(
     unit_cell: UnitCell,
+    cube: xr.DataArray,
     readings: Readings,
     expected: NDArray[np.float64],
     *,
     order: int,
-    scan_y_A: NDArray[np.float64],
-    scan_x_A: NDArray[np.float64],
     monomial_count: int = 3,
 ) -> UnitCell:
     """One Newton step of the Poisson likelihood over the lattice's polynomial.
@@ -35,14 +35,14 @@ def refine_unit_cell(
     monomial_count : int
         3 fits an affine lattice, 6 lets it bend.
     """
-    phase = unit_cell.phase(scan_y_A, scan_x_A).reshape(-1, 2)
+    phase = unit_cell.phase_of(cube).reshape(-1, 2)
     slope, information = np.empty((len(phase), 2)), np.empty((len(phase), 2, 2))
     for part in readings.chunks():
         slope[part], information[part] = _slope_and_information(readings.counts[part], phase[part], expected, order)
     move = np.linalg.solve(information + 1e-6 * information.mean(0), slope[..., None])[..., 0]
     # robust against defects and walls: information of far movers is cut
     trust = np.minimum(1.0, LARGEST_MOVE / np.maximum(np.hypot(*move.T), 1e-12)) ** 2
-    shape = monomials(scan_y_A, scan_x_A, monomial_count).reshape(len(phase), -1)
+    shape = monomials(*scan_places(cube), monomial_count).reshape(len(phase), -1)
     scale = np.abs(shape).max(0).clip(1e-12)
     shape = shape / scale
     normal = np.einsum("pi,pab,pj,p->iajb", shape, information, shape, trust, optimize=True).reshape(2 * monomial_count, -1)

@@ -127,10 +127,10 @@ def _intensities(weighted: torch.Tensor, incoming: NDArray[np.int64], phase: NDA
 
 def _onto_mesh(smatrix: ScatteringMatrix, intensity: torch.Tensor) -> torch.Tensor:
     """(class, n, outgoing) to patterns (n, rows, columns) in order of k."""
-    pixel = torch.from_numpy(smatrix.pixel).to(intensity.device)
     rows, columns = (2 * half + 1 for half in smatrix.half_width)
+    inside = smatrix.pixel.ravel() >= 0
+    # the patterns are gathered, not scattered: every mesh point is met once
+    source = np.empty(rows * columns, np.int64)
+    source[smatrix.pixel.ravel()[inside]] = np.flatnonzero(inside)
     flat = intensity.transpose(0, 1).reshape(intensity.shape[1], -1)
-    inside = pixel.reshape(-1) >= 0
-    patterns = torch.zeros(len(flat), rows * columns, dtype=flat.dtype, device=flat.device)
-    patterns[:, pixel.reshape(-1)[inside]] = flat[:, inside]
-    return patterns.reshape(-1, rows, columns)
+    return flat[:, torch.from_numpy(source).to(flat.device)].reshape(-1, rows, columns)

@@ -11,6 +11,7 @@ doi:10.1186/s40679-017-0046-1).
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -56,7 +57,7 @@ class ScatteringMatrix:
     cell_A: tuple[float, float]
     voltage_kV: float
 
-    @property
+    @functools.cached_property
     def k_incoming(self) -> NDArray[np.float64]:
         """Transverse wave vectors of the columns, 1/angstrom, (class, incoming, 2)."""
         return self._wave_vectors(self.incoming)
@@ -72,7 +73,7 @@ class ScatteringMatrix:
         reach = np.abs(self.outgoing).max(0)
         return tuple(int(r * m + (m - 1) // 2) for r, m in zip(reach, self.mesh, strict=True))  # type: ignore[return-value]
 
-    @property
+    @functools.cached_property
     def pixel(self) -> NDArray[np.int64]:
         """Flat index of every (class, outgoing) beam in the pattern of shape ``2 * half_width + 1``; -1 outside it."""
         steps = self.outgoing[None] * np.array(self.mesh) + self.zone[:, None]

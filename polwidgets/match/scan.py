@@ -1,0 +1,146 @@
+"""Match a scan: its patterns' series in the unit-cell phase against the simulator's."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.special import expit
+
+from polwidgets.crystal.base import Crystal
+from polwidgets.cube.schema import require, require_calibrated, validate
+from polwidgets.cube.unit_cell import find_unit_cell
+from polwidgets.electron import wave_number
+from polwidgets.match.coarse import coarse_search
+from polwidgets.match.conditions import Conditions
+from polwidgets.match.fit import fit_conditions
+from polwidgets.match.library import PARAELECTRIC, Library, Variant, displaced, shift_series
+from polwidgets.match.measurement import Measurement, Readings, measure, read_patterns
+from polwidgets.match.phase import refine_unit_cell
+from polwidgets.match.specimen import SpecimenFit
+from polwidgets.progress import Progress
+from polwidgets.simulate.scattering_factors import electron_scattering_factor
+
+ORDER: Final = 4  # a source of a third of an angstrom leaves a sixth of the fourth frequency
+THICKNESS_STEP_A: Final = 24.0  # patterns between saved thicknesses are interpolated by parabolas
+FREE: Final = (
+    "thickness_A", "tilt_y_mrad", "tilt_x_mrad", "source_A", "blur", "center_y", "center_x", "origin_y", "origin_x", "rotation_deg",
+)  # fmt: skip
+
+
+def match_scan(
+    cube: xr.DataArray,
+    crystal: Crystal,
+    thickness_range_A: tuple[float, float],
+    *,
+    good_pixels: NDArray[np.bool_] | None,
+    progress: Progress,
+) -> SpecimenFit:
+    """Find specimen and lattice of a calibrated cube; see `polwidgets.match.matching.match`."""
+    validate(cube)
+    require_calibrated(cube)
+    voltage_kV, semiangle_mrad = require(cube, "voltage_kV", "semiangle_mrad")
+    aperture = wave_number(semiangle_mrad, voltage_kV)
+    scan_rotation_deg = float(cube.attrs.get("scan_rotation_deg", 0.0))
+    progress("read the scan", 0.0)
+    readings = readings_for(cube, crystal, good_pixels)
+    progress("read the scan", 1.0)
+    center = _disk_center(readings, aperture)
+    unit_cell = find_unit_cell(
+        _dark_field(cube, readings, center, 1.2 * aperture), cell_A=crystal.cell_A[:2], bright_phase=_brightest_column(crystal)
+    )
+    library = Library(
+        crystal,
+        voltage_kV=voltage_kV,
+        semiangle_mrad=semiangle_mrad,
+        thicknesses_A=np.arange(thickness_range_A[0], thickness_range_A[1] + THICKNESS_STEP_A, THICKNESS_STEP_A),
+        k_outgoing=float(np.abs(readings.k).max()),
+        mesh=mesh_for(readings, crystal),
+        k_limit=2.7,
+    )
+
+    def series(order: int) -> Measurement:
+        return measure(readings, unit_cell.phase_of(cube).reshape(-1, 2), order=order)
+
+    start = Conditions(center_y=center[0], center_x=center[1], rotation_deg=unit_cell.rotation_deg + scan_rotation_deg)
+    candidates = coarse_search(series(2), library, start, progress=lambda fraction: progress("search thickness and tilt", fraction))
+    step = "fit the specimen"
+    progress(step, 0.0)
+    fits = [fit_conditions(series(2), library, PARAELECTRIC, candidate, free=FREE) for candidate in candidates]
+    fit = min(fits, key=lambda found: found.misfit)
+    fit = fit_conditions(series(ORDER), library, PARAELECTRIC, fit.conditions, free=FREE)
+    for part in (1, 2):
+        progress(step, part / 3)
+        origin = (fit.conditions.origin_y, fit.conditions.origin_x)
+        expected = shift_series(fit.expected, ORDER, (-origin[0], -origin[1]))
+        unit_cell = refine_unit_cell(unit_cell.moved(origin), cube, readings, expected, order=ORDER)
+        fit = fit_conditions(series(ORDER), library, PARAELECTRIC, dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0), free=FREE)
+    progress(step, 1.0)
+    patterns = xr.Dataset({"measured": readings.picture(readings.mean), "model": readings.picture(fit.expected[0])})
+    origin = (fit.conditions.origin_y, fit.conditions.origin_x)
+    return SpecimenFit(
+        crystal=crystal,
+        voltage_kV=voltage_kV,
+        semiangle_mrad=semiangle_mrad,
+        conditions=dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0),
+        errors=fit.errors,
+        score=fit.correlation,
+        misfit=fit.misfit,
+        dose=fit.dose,
+        background=tuple(fit.background.tolist()),
+        patterns=patterns,
+        unit_cell=unit_cell.moved(origin),
+        scan_rotation_deg=scan_rotation_deg,
+    )
+
+
+def readings_for(cube: xr.DataArray, crystal: Crystal, good_pixels: NDArray[np.bool_] | None = None) -> Readings:
+    """The cube's patterns, binned to a quarter of the crystal's reciprocal lattice and cropped to where electrons go."""
+    voltage_kV, semiangle_mrad = require(cube, "voltage_kV", "semiangle_mrad")
+    k_limit = 2.2 * wave_number(semiangle_mrad, voltage_kV) + 0.1
+    return read_patterns(cube, good=good_pixels, pixel=0.25 / max(crystal.cell_A[:2]), k_limit=k_limit)
+
+
+def mesh_for(readings: Readings, crystal: Crystal) -> int:
+    """Steps of the k mesh in a reciprocal lattice vector: about the detector's pixel."""
+    return int(np.clip(round(1 / (max(crystal.cell_A[:2]) * readings.pixel_area**0.5)), 3, 8))
+
+
+def _brightest_column(crystal: Crystal) -> tuple[float, float]:
+    """Phase (down, right) of the column that scatters most to high angles."""
+    average = displaced(crystal, Variant(0.0, 0.0))
+    strength: dict[tuple[float, float], float] = {}
+    for site in average.sites:
+        place = (round(site.down, 2) % 1.0, round(site.right, 2) % 1.0)
+        strength[place] = strength.get(place, 0.0) + site.occupancy * float(electron_scattering_factor(site.element, 2.0)) ** 2
+    return max(strength, key=lambda place: strength[place])
+
+
+def _disk_center(readings: Readings, aperture: float) -> tuple[float, float]:
+    """Centre (down, right) of the bright disk, whose radius is known, by a fit of a soft-edged disk on a flat floor."""
+    mean = readings.mean
+    bright = mean > 0.5 * np.quantile(mean, 0.95)
+    start = np.average(readings.k[bright], axis=0, weights=mean[bright])
+
+    def residual(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        radius = np.hypot(*(readings.k - parameters[:2]).T)
+        return np.asarray(parameters[2] * expit((aperture - radius) / (abs(parameters[3]) + 1e-3)) + parameters[4] - mean / mean.max())
+
+    solution = least_squares(residual, [*start, 0.8, 0.05 * aperture, 0.0], x_scale=[0.1, 0.1, 1, 0.05, 0.1], loss="soft_l1", f_scale=0.1)
+    return float(solution.x[0]), float(solution.x[1])
+
+
+def _dark_field(cube: xr.DataArray, readings: Readings, center: tuple[float, float], inner: float) -> xr.DataArray:
+    """Annular dark-field image; of the bright disk inverted where the detector ends before the annulus begins."""
+    radius = np.hypot(*(readings.k - np.array(center)).T)
+    outside = radius > inner
+    if outside.mean() > 0.05:
+        image = readings.counts[:, outside].sum(1)
+    else:
+        image = -readings.counts.sum(1)
+    coords = {dim: cube[dim] for dim in ("scan_y", "scan_x")}
+    return xr.DataArray(image.reshape(readings.scan_shape), dims=("scan_y", "scan_x"), coords=coords)

@@ -1,0 +1,37 @@
+"""What a model is: it learns from a matched specimen or from labelled patterns, and reads the polarization of a scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Final, Literal, Protocol, Self
+
+import xarray as xr
+
+from polwidgets.match.specimen import SpecimenFit
+from polwidgets.progress import Progress
+from polwidgets.registry import Registry
+
+Context = Literal["pattern", "unit_cell"]
+
+
+class Model(Protocol):
+    """An estimator part: a plain dataclass whose fields are its parameters."""
+
+    trains_on: ClassVar[Literal["specimen", "patterns"]]
+    """What `fit` takes: a `SpecimenFit`, or a Dataset of labelled patterns (sample, ky, kx)."""
+
+    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int, progress: Progress) -> Self:
+        """Learn; returns the model itself."""
+
+    def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress) -> xr.Dataset:
+        """Direction, probability and confidence at every probe position, from the pattern alone or pooled over a unit cell."""
+
+    def save(self, path: str | Path) -> None:
+        """Write parameters and what was learnt; no pickle."""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The model that `save` wrote."""
+
+
+models: Final[Registry[Model]] = Registry("model", "polwidgets.models")
