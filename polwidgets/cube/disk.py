@@ -13,13 +13,16 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+from scipy import fft
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import least_squares
-from scipy.signal import fftconvolve
 
 Array = NDArray[np.float64]
 
 COARSE_PX: Final = 96  # the circle is sought on a pattern binned to about this size
+SEARCH_RADIUS_PX: Final = 64.0  # then on one whose radius is about this
+SHARP_PX: Final = 2.0  # where only what is sharper than this counts
+RING_PX: Final = 0.7  # half width of the circles that are tried
 FINE_RADIUS_PX: Final = 32.0  # and fitted on one binned so that its radius is at most about this
 HARMONICS: Final = 8  # of the intensity around either side of the edge
 
@@ -86,15 +89,17 @@ def fit_disk(pattern: xr.DataArray | ArrayLike, *, radius_px: float | None = Non
     center_y, center_x, radius = _strongest_circle(values, radius_px)
     factor = max(1, int(radius / FINE_RADIUS_PX))
     fine, weight = _binned(values, factor), _binned(good.astype(float), factor)
-    parameters = np.array([(center_y + 0.5) / factor - 0.5, (center_x + 0.5) / factor - 0.5, radius / factor, np.log(1.0), 0.0, 0.0])
+    parameters = np.array([(center_y + 0.5) / factor - 0.5, (center_x + 0.5) / factor - 0.5, radius / factor, np.log(0.6), 0.0, 0.0])
     # first the circle in a wide ring, then the ellipse in one that the edge width chooses
-    parameters, _ = _fit_edge(fine, weight, parameters, half_width=max(4.0, 0.25 * parameters[2]), free=4)
+    parameters, _ = _fit_edge(fine, weight, parameters, half_width=max(3.5, 0.1 * parameters[2]), free=4)
     width = np.exp(parameters[3])
-    parameters, edge = _fit_edge(fine, weight, parameters, half_width=float(np.clip(4 * width, 3.0, 0.35 * parameters[2] + 2)), free=6)
-    if edge.contrast < 0.1 or not 0.5 < parameters[2] * factor / radius < 2 or edge.radius_error > 0.2 * parameters[2]:
+    parameters, edge = _fit_edge(fine, weight, parameters, half_width=float(np.clip(4 * width, 2.5, 0.1 * parameters[2] + 2)), free=6)
+    # a smooth maximum has no sharp edge; noise has edges, but none that stands out of its scatter
+    if edge.significance < 10 or edge.contrast < 0.03 or np.exp(parameters[3]) > 0.15 * parameters[2]:
         raise ValueError(
-            f"no disk stands out of the pattern (fall across the best edge {edge.contrast:.0%}, radius "
-            f"{parameters[2] * factor:.1f} +- {edge.radius_error * factor:.1f} pixels); average more patterns, or give radius_px"
+            f"no disk stands out of the pattern: across the best circle (radius {parameters[2] * factor:.1f}, edge width "
+            f"{np.exp(parameters[3]) * factor:.1f} pixels) it falls by {edge.contrast:.0%}, {edge.significance:.0f} times the scatter; "
+            "average more patterns, or give radius_px"
         )
     stretch = float(np.hypot(parameters[4], parameters[5]))
     return DiskFit(
@@ -111,37 +116,67 @@ def fit_disk(pattern: xr.DataArray | ArrayLike, *, radius_px: float | None = Non
 
 
 def _strongest_circle(values: Array, radius_px: float | None) -> tuple[float, float, float]:
-    """Centre and radius of the circle across which the square root of the intensity falls most."""
+    """Centre and radius of the circle across which the intensity falls.
+
+    The first search, on a coarse pattern, finds where the intensity is; what falls most there may be a smooth maximum
+    inside the disk. The second, on a finer one, keeps only what is sharp and gives faint parts of the edge the same say.
+    """
     factor = max(1, round(max(values.shape) / COARSE_PX))
     # the square root evens out bright reflections
     image = gaussian_filter(np.sqrt(np.clip(_binned(values, factor), 0, None)), 1.0)
+    radii = np.geomspace(2.0, 0.55 * max(image.shape), 48) if radius_px is None else radius_px / factor * np.linspace(0.8, 1.25, 15)
+    row, column, radius = _best_circle(image, radii)
+    row, column, radius = (row + 0.5) * factor - 0.5, (column + 0.5) * factor - 0.5, radius * factor
+
+    factor = max(1, round(radius / SEARCH_RADIUS_PX))
+    image = gaussian_filter(np.sqrt(np.clip(_binned(values, factor), 0, None)), 0.7)
+    image = image - gaussian_filter(image, SHARP_PX)
+    strength = np.sqrt(gaussian_filter(image**2, 2 * SHARP_PX))
+    image = image / (strength + 0.1 * strength.max())
+    rough = radius / factor
+    within = max(1.5, 0.2 * rough)
+    radii = np.arange(max(2.0, 0.65 * rough), 1.7 * rough, 0.5) if radius_px is None else radius_px / factor * np.linspace(0.85, 1.2, 29)
+    middle = [int(round((place + 0.5) / factor - 0.5)) for place in (row, column)]
+    reach = int(radii[-1] + within + 6)
+    top, left = (max(0, place - reach) for place in middle)
+    part = image[top : middle[0] + reach + 1, left : middle[1] + reach + 1]
+    row, column, radius = _best_circle(part, radii, around=(middle[0] - top, middle[1] - left), within=within)
+    return (row + top + 0.5) * factor - 0.5, (column + left + 0.5) * factor - 0.5, radius * factor
+
+
+def _best_circle(
+    image: Array, radii: Array, *, around: tuple[float, float] | None = None, within: float = np.inf
+) -> tuple[float, float, float]:
+    """Centre and radius, of those given, of the circle across which the image falls most, outward."""
     slope_y, slope_x = np.gradient(image)
     # one hot pixel must not outvote an edge
     size = np.hypot(slope_y, slope_x)
-    clip = np.minimum(1.0, np.quantile(size, 0.98) / np.maximum(size, 1e-30))
-    slope_y, slope_x = slope_y * clip, slope_x * clip
-    largest = 0.55 * max(image.shape)
-    radii = np.geomspace(2.0, largest, 48) if radius_px is None else radius_px / factor * np.linspace(0.8, 1.25, 15)
+    slope = (slope_y + 1j * slope_x) * np.minimum(1.0, np.quantile(size, 0.98) / np.maximum(size, 1e-30))
+    rows, columns = np.indices(image.shape)
+    allowed = np.ones(image.shape, bool) if around is None else np.hypot(rows - around[0], columns - around[1]) <= within
+    shape = [fft.next_fast_len(size + int(radii[-1]) + 4) for size in image.shape]
+    spectrum = fft.fft2(slope, shape)
+    down, right = (fft.fftfreq(size, 1 / size) for size in shape)
+    distance = np.maximum(np.hypot(down[:, None], right[None, :]), 1e-9)
+    normal = (down[:, None] + 1j * right[None, :]) / distance
     best, found = -np.inf, (0.0, 0.0, 1.0)
     for radius in radii:
-        reach = int(np.ceil(radius + 3))
-        down, right = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float)
-        distance = np.maximum(np.hypot(down, right), 1e-9)
-        ring = np.exp(-0.5 * (distance - radius) ** 2)
-        # correlation is convolution with the reversed kernel, and reversing turns the normals round: the fall is outward
-        fall = fftconvolve(slope_y, ring * down / distance, mode="same") + fftconvolve(slope_x, ring * right / distance, mode="same")
-        # the mean along the circle, with some credit for longer ones; what lies off the detector counts as no fall
-        score = fall / np.sqrt(ring.sum())
+        ring = np.exp(-0.5 * ((distance - radius) / RING_PX) ** 2)
+        # the real part of slope times conjugate normal is their scalar product
+        fall = -fft.ifft2(spectrum * fft.fft2(ring * normal).conj()).real[: image.shape[0], : image.shape[1]]
+        # between the mean fall and the whole one, so that neither specks nor the largest circle win
+        score = np.where(allowed, fall / np.sqrt(ring.sum()), -np.inf)
         if score.max() > best:
             best = float(score.max())
             row, column = np.unravel_index(score.argmax(), score.shape)
             found = (float(row), float(column), float(radius))
-    return (found[0] + 0.5) * factor - 0.5, (found[1] + 0.5) * factor - 0.5, found[2] * factor
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
 class _Edge:
     contrast: float
+    significance: float
     center_error: float
     radius_error: float
 
@@ -166,36 +201,37 @@ def _fit_edge(values: Array, weight: Array, parameters: Array, *, half_width: fl
 
     def solve(trial: Array) -> tuple[Array, Array, Array]:
         full = np.concatenate([trial, parameters[free:]])
-        design, inside = _edge_design(y - full[0], x - full[1], full, harmonics)
-        scaled = design * noise[:, None]
+        scaled = _edge_design(y - full[0], x - full[1], full, harmonics) * noise[:, None]
         gram = scaled.T @ scaled
         gram.flat[:: len(gram) + 1] += 1e-9 * gram.trace() / len(gram)
         solution = np.linalg.solve(gram, scaled.T @ (intensity * noise))
-        return intensity * noise - scaled @ solution, design @ solution, inside
+        return intensity * noise - scaled @ solution, solution, gram
 
     scale = np.array([1.0, 1.0, 1.0, 0.5, 0.05, 0.05])[:free]
-    reach = np.array([half_width, half_width, half_width, 3.0, 0.3, 0.3])[:free]
+    reach = np.array([0.5 * half_width, 0.5 * half_width, 0.5 * half_width, 3.0, 0.3, 0.3])[:free]
     low, high = start - reach, start + reach
     low[3], high[3] = min(np.log(0.15), start[3] - 0.01), max(np.log(half_width), start[3] + 0.01)
     fit = least_squares(lambda trial: solve(trial)[0], start, x_scale=scale, bounds=(low, high), loss="soft_l1", f_scale=_spread(solve(start)[0]), xtol=1e-6, max_nfev=40)
-    residual, _, _ = solve(fit.x)
+    residual, solution, gram = solve(fit.x)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * (residual**2).mean()
     final = np.concatenate([fit.x, parameters[free:]])
-    radius = _radius(y - final[0], x - final[1], final) - final[2]
-    inner, outer = (intensity[side] for side in (radius < -0.5 * half_width, radius > 0.5 * half_width))
-    contrast = 1 - outer.mean() / inner.mean() if len(inner) and len(outer) and inner.mean() > 0 else 0.0
+    inner, outer = solution[0], solution[len(solution) // 2]
+    contrast = 1 - outer / inner if inner > 0 else 0.0
+    difference = np.zeros(len(solution))
+    difference[0], difference[len(solution) // 2] = 1.0, -1.0
+    scatter = np.sqrt(difference @ np.linalg.solve(gram, difference) * (residual**2).mean())
     errors = np.sqrt(np.maximum(np.diag(covariance), 0))
-    return final, _Edge(float(contrast), float(max(errors[:2])), float(errors[2]))
+    return final, _Edge(float(contrast), float((inner - outer) / max(scatter, 1e-30)), float(max(errors[:2])), float(errors[2]))
 
 
-def _edge_design(down: Array, right: Array, parameters: Array, harmonics: int) -> tuple[Array, Array]:
+def _edge_design(down: Array, right: Array, parameters: Array, harmonics: int) -> Array:
     """Columns: harmonics of the azimuth and a slope, inside the edge; the same outside."""
     offset = _radius(down, right, parameters) - parameters[2]
     inside = 1 / (1 + np.exp(np.clip(offset / np.exp(parameters[3]), -50, 50)))
     azimuth = np.arctan2(-down, right)
     orders = np.arange(1, harmonics + 1)
     around = np.concatenate([np.ones((len(azimuth), 1)), np.cos(azimuth[:, None] * orders), np.sin(azimuth[:, None] * orders), offset[:, None]], 1)
-    return np.concatenate([around * inside[:, None], around * (1 - inside)[:, None]], 1), inside
+    return np.concatenate([around * inside[:, None], around * (1 - inside)[:, None]], 1)
 
 
 def _radius(down: Array, right: Array, parameters: Array) -> Array:
