@@ -25,6 +25,7 @@ SHARP_PX: Final = 2.0  # where only what is sharper than this counts
 RING_PX: Final = 0.7  # half width of the circles that are tried
 FINE_RADIUS_PX: Final = 32.0  # and fitted on one binned so that its radius is at most about this
 HARMONICS: Final = 8  # of the intensity around either side of the edge
+MINIMUM_EVIDENCE: Final = 7.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ def fit_disk(pattern: xr.DataArray | ArrayLike, *, radius_px: float | None = Non
     values = np.where(good, values, 0.0)
     if not values.any() or values[good].std() == 0:
         raise ValueError("the pattern is empty or flat; select a region with signal")
-    center_y, center_x, radius = _strongest_circle(values, radius_px)
+    center_y, center_x, radius, fall = _strongest_circle(values, radius_px)
     factor = max(1, int(radius / FINE_RADIUS_PX))
     fine, weight = _binned(values, factor), _binned(good.astype(float), factor)
     parameters = np.array([(center_y + 0.5) / factor - 0.5, (center_x + 0.5) / factor - 0.5, radius / factor, np.log(0.6), 0.0, 0.0])
@@ -94,11 +95,12 @@ def fit_disk(pattern: xr.DataArray | ArrayLike, *, radius_px: float | None = Non
     parameters, _ = _fit_edge(fine, weight, parameters, half_width=max(3.5, 0.1 * parameters[2]), free=4)
     width = np.exp(parameters[3])
     parameters, edge = _fit_edge(fine, weight, parameters, half_width=float(np.clip(4 * width, 2.5, 0.1 * parameters[2] + 2)), free=6)
-    # a smooth maximum has no sharp edge; noise has edges, but none that stands out of its scatter
-    if edge.significance < 10 or edge.contrast < 0.03 or np.exp(parameters[3]) > 0.15 * parameters[2]:
+    # a smooth maximum has no sharp edge; noise has edges (their product is up to 5.5), but none that stands out both ways
+    if fall * edge.significance < MINIMUM_EVIDENCE or edge.contrast <= 0 or np.exp(parameters[3]) > 0.18 * parameters[2]:
         raise ValueError(
             f"no disk stands out of the pattern: across the best circle (radius {parameters[2] * factor:.1f}, edge width "
-            f"{np.exp(parameters[3]) * factor:.1f} pixels) it falls by {edge.contrast:.0%}, {edge.significance:.0f} times the scatter; "
+            f"{np.exp(parameters[3]) * factor:.1f} pixels) it falls by {edge.contrast:.0%}, "
+            f"with an evidence of {fall * max(edge.significance, 0):.1f} where {MINIMUM_EVIDENCE:g} is needed; "
             "average more patterns, or give radius_px"
         )
     stretch = float(np.hypot(parameters[4], parameters[5]))
@@ -115,8 +117,8 @@ def fit_disk(pattern: xr.DataArray | ArrayLike, *, radius_px: float | None = Non
     )
 
 
-def _strongest_circle(values: Array, radius_px: float | None) -> tuple[float, float, float]:
-    """Centre and radius of the circle across which the intensity falls.
+def _strongest_circle(values: Array, radius_px: float | None) -> tuple[float, float, float, float]:
+    """Centre and radius of the circle across which the intensity falls, and how strongly it does, against noise.
 
     The first search, on a coarse pattern, finds where the intensity is; what falls most there may be a smooth maximum
     inside the disk. The second, on a finer one, keeps only what is sharp and gives faint parts of the edge the same say.
@@ -125,7 +127,7 @@ def _strongest_circle(values: Array, radius_px: float | None) -> tuple[float, fl
     # the square root evens out bright reflections
     image = gaussian_filter(np.sqrt(np.clip(_binned(values, factor), 0, None)), 1.0)
     radii = np.geomspace(2.0, 0.55 * max(image.shape), 48) if radius_px is None else radius_px / factor * np.linspace(0.8, 1.25, 15)
-    row, column, radius = _best_circle(image, radii)
+    row, column, radius, _ = _best_circle(image, radii)
     row, column, radius = (row + 0.5) * factor - 0.5, (column + 0.5) * factor - 0.5, radius * factor
 
     factor = max(1, round(radius / SEARCH_RADIUS_PX))
@@ -140,14 +142,17 @@ def _strongest_circle(values: Array, radius_px: float | None) -> tuple[float, fl
     reach = int(radii[-1] + within + 6)
     top, left = (max(0, place - reach) for place in middle)
     part = image[top : middle[0] + reach + 1, left : middle[1] + reach + 1]
-    row, column, radius = _best_circle(part, radii, around=(middle[0] - top, middle[1] - left), within=within)
-    return (row + top + 0.5) * factor - 0.5, (column + left + 0.5) * factor - 0.5, radius * factor
+    row, column, radius, fall = _best_circle(part, radii, around=(middle[0] - top, middle[1] - left), within=within)
+    return (row + top + 0.5) * factor - 0.5, (column + left + 0.5) * factor - 0.5, radius * factor, fall
 
 
 def _best_circle(
     image: Array, radii: Array, *, around: tuple[float, float] | None = None, within: float = np.inf
-) -> tuple[float, float, float]:
-    """Centre and radius, of those given, of the circle across which the image falls most, outward."""
+) -> tuple[float, float, float, float]:
+    """Centre and radius, of those given, of the circle across which the image falls most, outward; and that fall.
+
+    The fall is the mean along the circle times the square root of the radius: noise has the same at any radius.
+    """
     slope_y, slope_x = np.gradient(image)
     # one hot pixel must not outvote an edge
     size = np.hypot(slope_y, slope_x)
@@ -159,17 +164,16 @@ def _best_circle(
     down, right = (fft.fftfreq(size, 1 / size) for size in shape)
     distance = np.maximum(np.hypot(down[:, None], right[None, :]), 1e-9)
     normal = (down[:, None] + 1j * right[None, :]) / distance
-    best, found = -np.inf, (0.0, 0.0, 1.0)
+    best, found = -np.inf, (0.0, 0.0, 1.0, 0.0)
     for radius in radii:
         ring = np.exp(-0.5 * ((distance - radius) / RING_PX) ** 2)
         # the real part of slope times conjugate normal is their scalar product
         fall = -fft.ifft2(spectrum * fft.fft2(ring * normal).conj()).real[: image.shape[0], : image.shape[1]]
-        # between the mean fall and the whole one, so that neither specks nor the largest circle win
-        score = np.where(allowed, fall / np.sqrt(ring.sum()), -np.inf)
+        score = np.where(allowed, fall / ring.sum() * np.sqrt(radius), -np.inf)
         if score.max() > best:
             best = float(score.max())
             row, column = np.unravel_index(score.argmax(), score.shape)
-            found = (float(row), float(column), float(radius))
+            found = (float(row), float(column), float(radius), best)
     return found
 
 
