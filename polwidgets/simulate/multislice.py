@@ -180,4 +180,4 @@ def _aberrations(probe: Probe) -> dict[str, float]:
 def _measured(measurement: Any) -> NDArray[np.float32]:
     """Patterns (position, row, column), averaged over configurations."""
     array = np.asarray(measurement.array, np.float32)
-    return array.reshape(-1, *array.shape[-3:]).mean(0)
+    return np.asarray(array.reshape(-1, *array.shape[-3:]).mean(0))

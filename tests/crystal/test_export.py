@@ -51,7 +51,7 @@ def test_seed_decides_who_sits_where() -> None:
 
 
 def test_overfull_sites_and_empty_repeats_are_refused() -> None:
-    with pytest.raises(ValueError, match="add up to 1.5"):
+    with pytest.raises(ValueError, match=r"add up to 1\.5"):
         to_ase(Given((Site("O", 0.0, 0.0, 0.0, 0.9, 0.4), Site("K", 0.0, 0.0, 0.0, 0.6, 0.4))))
     with pytest.raises(ValueError, match="at least 1"):
         to_ase(crystals.build("knn"), repeat=(0, 1, 1))

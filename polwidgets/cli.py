@@ -1,0 +1,180 @@
+"""The command `polwidgets`: map a scan, simulate one, serve the app.
+
+Heavy modules are imported when a subcommand runs, so that ``polwidgets --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import traceback
+import uuid
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import polwidgets as pw
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, 2 for what the user can mend, 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        # libraries' deprecations are for developers; what polwidgets has to say is a UserWarning
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _one_line_warning
+        try:
+            options.run(options)
+        except KeyboardInterrupt:
+            _say("interrupted; nothing was written")
+            return 130
+        except Exception as error:  # noqa: BLE001, whatever it is, the user gets one line and may ask for the rest
+            if options.debug:
+                traceback.print_exc()
+            message = error.args[0] if isinstance(error, KeyError) and error.args else error
+            kind = "" if isinstance(error, (ValueError, KeyError, TypeError, OSError)) else f"{type(error).__name__}: "
+            _say(f"error: {kind}{message}")
+            return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="polwidgets", description=pw.__doc__)
+    parser.add_argument("--version", action="version", version=f"polwidgets {pw.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_map(commands.add_parser("map", help="map the polarization of a scan"))
+    _add_simulate(commands.add_parser("simulate", help="simulate a scan of a crystal"))
+    _add_app(commands.add_parser("app", help="serve the linked views in a browser"))
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _add_map(command: argparse.ArgumentParser) -> None:
+    command.add_argument("scan", type=Path, help="anything pw.open_cube opens")
+    _add_output(command, "map.zarr")
+    command.add_argument("--crystal", default="knn", help="a registered crystal (default: %(default)s)")
+    command.add_argument("--model", default="unit_cell_match", help="a registered model (default: %(default)s)")
+    command.add_argument("--context", choices=("unit_cell", "pattern"), default="unit_cell", help="of the evidence (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="of models that draw (default: %(default)s)")
+    command.add_argument("--png", action="store_true", help="write a summary picture beside the output")
+    hints = command.add_argument_group("what the file does not say")
+    hints.add_argument("--scan-shape", type=int, nargs=2, metavar=("ROWS", "COLUMNS"))
+    hints.add_argument("--scan-step-A", type=float, metavar="ANGSTROM")
+    hints.add_argument("--k-step", type=float, metavar="1/ANGSTROM", help="detector pixel")
+    hints.add_argument("--voltage-kV", type=float, metavar="KILOVOLT")
+    hints.add_argument("--semiangle-mrad", type=float, metavar="MRAD")
+    hints.add_argument("--scan-rotation-deg", type=float, metavar="DEGREE", help="anticlockwise from the kx axis to the scan_x axis")
+    command.set_defaults(run=_map)
+
+
+def _add_simulate(command: argparse.ArgumentParser) -> None:
+    _add_output(command, "scan.zarr")
+    command.add_argument("--crystal", default="knn", help="a registered crystal (default: %(default)s)")
+    command.add_argument("--direction", type=float, default=0.0, metavar="DEGREE", help="polarization, anticlockwise from the right")
+    command.add_argument("--thickness-nm", type=float, default=20.0, help="(default: %(default)s)")
+    command.add_argument("--cells", type=float, default=2.0, help="unit cells scanned along a side (default: %(default)s)")
+    command.add_argument("--scan", type=int, default=128, help="probe positions along a side (default: %(default)s)")
+    command.add_argument("--detector", type=int, default=64, help="detector pixels along a side (default: %(default)s)")
+    command.add_argument("--voltage-kV", type=float, default=200.0, help="(default: %(default)s)")
+    command.add_argument("--semiangle-mrad", type=float, default=24.0, help="(default: %(default)s)")
+    command.set_defaults(run=_simulate)
+
+
+def _add_app(command: argparse.ArgumentParser) -> None:
+    command.add_argument("scan", type=Path, nargs="?", help="anything pw.open_cube opens; the bundled sample without it")
+    command.add_argument("map", type=Path, nargs="?", help="its map, written by `polwidgets map`")
+    command.add_argument("--port", type=int, default=5006, help="(default: %(default)s)")
+    command.add_argument("--address", default="127.0.0.1", help="(default: %(default)s, this machine only)")
+    command.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    command.set_defaults(run=_app)
+
+
+def _add_output(command: argparse.ArgumentParser, example: str) -> None:
+    command.add_argument("-o", "--output", type=Path, required=True, metavar=example, help="zarr folder to write")
+    command.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _map(options: argparse.Namespace) -> None:
+    _check_output(options)
+    _check_names(crystal=options.crystal, model=options.model)
+    hints = {name: getattr(options, name) for name in ("scan_step_A", "k_step", "voltage_kV", "semiangle_mrad", "scan_rotation_deg")}
+    shape = tuple(options.scan_shape) if options.scan_shape else None
+    cube = pw.open_cube(options.scan, scan_shape=shape, **hints)
+    prediction = pw.map_polarization(
+        cube, crystal=options.crystal, model=options.model, context=options.context, seed=options.seed, progress=not options.quiet
+    )
+    _write(prediction, options.output)
+    if options.png:
+        from polwidgets.widgets.summary import summary_picture
+
+        summary_picture(prediction).save(options.output.with_suffix(".png"))
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    _check_output(options)
+    _check_names(crystal=options.crystal)
+    pw.simulate_scan(
+        options.crystal,
+        direction_deg=options.direction,
+        thickness_A=10 * options.thickness_nm,
+        scan_shape=(options.scan, options.scan),
+        cells=options.cells,
+        detector_shape=(options.detector, options.detector),
+        voltage_kV=options.voltage_kV,
+        semiangle_mrad=options.semiangle_mrad,
+        path=options.output,
+        overwrite=options.overwrite,
+        progress=not options.quiet,
+    )
+
+
+def _app(options: argparse.Namespace) -> None:
+    from polwidgets.app import serve
+
+    serve(options.scan, options.port, options.address, map_path=options.map, show=not options.no_browser)
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    """Fail before the work, not after it."""
+    if options.output.suffix != ".zarr":
+        raise ValueError(f"the output is a zarr folder, got {options.output}; give it the ending .zarr")
+    if options.output.exists() and not options.overwrite:
+        raise FileExistsError(f"{options.output} exists; choose another name or add --overwrite")
+    if not options.output.absolute().parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {options.output.absolute().parent} to write into; make it first")
+
+
+def _check_names(**names: str) -> None:
+    for kind, name in names.items():
+        registry: Any = getattr(pw, f"{kind}s")
+        registry[name]
+
+
+def _write(prediction: xr.Dataset, path: Path) -> None:
+    """Write aside, then rename, so that a broken run leaves no half map."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        prediction.to_zarr(aside, consolidated=False)
+        if path.exists():
+            shutil.rmtree(path)
+        aside.rename(path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _one_line_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    _say(f"warning: {message}")
+
+
+def _say(message: str) -> None:
+    print(f"polwidgets: {' '.join(message.split())}", file=sys.stderr)

@@ -1,0 +1,89 @@
+"""What a Binder needs, checked without Docker."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+BINDER = ROOT / "binder"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def requirements() -> list[str]:
+    return [line for line in lines(BINDER / "requirements.txt") if not line.startswith("-")]
+
+
+def pins() -> dict[str, str]:
+    pairs = (line.split("==") for line in lines(ROOT / "constraints.txt"))
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def test_requirements_are_the_core_and_the_extra_lab() -> None:
+    assert requirements() == PROJECT["dependencies"] + PROJECT["optional-dependencies"]["lab"]
+
+
+def test_every_requirement_of_the_project_is_pinned_to_a_version_that_satisfies_it() -> None:
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *(text for name, texts in extras.items() if name != "all" for text in texts)]
+    for requirement in map(Requirement, wanted):
+        version = pins().get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not in constraints.txt; run make constraints"
+        assert requirement.specifier.contains(version, prereleases=True), f"constraints.txt has {requirement.name} {version}"
+
+
+def test_constraints_name_no_place() -> None:
+    assert not [line for line in lines(ROOT / "constraints.txt") if "/" in line or "@" in line]
+
+
+def test_the_notebook_that_the_badge_opens_exists() -> None:
+    readme = (ROOT / "README.md").read_text()
+    notebook = readme.partition("urlpath=lab/tree/")[2].partition(")")[0]
+    assert notebook == "notebooks/01_polarization_map.ipynb"
+    assert (ROOT / notebook).is_file()
+
+
+def test_repo2docker_understands_the_folder(tmp_path: Path) -> None:
+    pytest.importorskip("repo2docker", reason="the extra 'test' is not installed")
+    # a copy without what git ignores, as a Binder clones it
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{ROOT}", tmp_path / "clone"], check=True)
+    shutil.copytree(BINDER, tmp_path / "clone" / "binder", dirs_exist_ok=True)
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
+    done = subprocess.run(command, check=False, cwd=tmp_path / "clone", capture_output=True, text=True, timeout=300)
+    dockerfile = done.stdout + done.stderr
+    assert done.returncode == 0, dockerfile
+    copied = dockerfile.index("COPY --chown=0:0 src/ ")
+    installed = dockerfile.index('pip install --no-cache-dir -r "binder/requirements.txt"')
+    assert copied < installed, "the pins must be there before the requirements are installed"
+    assert "RUN ./binder/postBuild" in dockerfile
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_requirements_install_into_a_clean_environment(tmp_path: Path) -> None:
+    """As a Binder does it, but for the index of torch's CPU builds: torch comes from where pip finds it here."""
+    venv.create(tmp_path / "clean", with_pip=True)
+    python = str(tmp_path / "clean" / "bin" / "python")
+    (tmp_path / "constraints.txt").write_text((ROOT / "constraints.txt").read_text())
+    kept = [line for line in lines(BINDER / "requirements.txt") if not line.startswith("--extra-index-url")]
+    (tmp_path / "binder").mkdir()
+    (tmp_path / "binder" / "requirements.txt").write_text("\n".join(kept) + "\n")
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, "-r", str(tmp_path / "binder" / "requirements.txt")], check=True, timeout=1200)
+    subprocess.run([*pip, "--no-deps", str(ROOT)], check=True, timeout=300)
+    subprocess.run([python, "-m", "pip", "check"], check=True, timeout=120)
+    script = "import polwidgets as pw; print(*pw.crystals); pw.CubeBrowser; pw.LinkedMaps"
+    done = subprocess.run([python, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=300)
+    assert "knn" in done.stdout
