@@ -21,6 +21,7 @@ from polwidgets.widgets.map_style import (
     LEGEND_PX,
     PROBE_COLOR,
     SIDE_PX,
+    as_status,
     class_colors,
     color_list,
     load_extensions,
@@ -90,7 +91,9 @@ class LinkedMaps(pn.viewable.Viewer):
         if self.cube is not None:
             views.append(self._pattern(self.cube))
         views.append(self._probabilities(colormap))
-        legend = pn.Column(pn.pane.HoloViews(wheel_legend(colormap), linked_axes=False), self._readout(), width=LEGEND_PX)
+        # a Panel pane of text would fetch its style sheets anew with every change, from outside
+        readout = hv.DynamicMap(self._readout, streams=[self._probe]).opts(width=LEGEND_PX - 10, height=120, hooks=[as_status])
+        legend = pn.Column(pn.pane.HoloViews(wheel_legend(colormap), linked_axes=False), readout, width=LEGEND_PX)
         return pn.Row(legend, pn.FlexBox(*map(pn.pane.HoloViews, views), justify_content="flex-start", gap="4px 8px"))
 
     # maps
@@ -176,23 +179,17 @@ class LinkedMaps(pn.viewable.Viewer):
         style = {"color": hv.dim("direction").categorize(colors), "frame_height": SIDE_PX, "ylim": (0, 1), "xlabel": ""}
         return hv.DynamicMap(draw, streams=[self._probe]).opts(invert_axes=True, invert_yaxis=True, **style, **plain("Probabilities"))
 
-    def _readout(self) -> pn.pane.HTML:
-        pane = pn.pane.HTML(self._text(), width=LEGEND_PX - 10)
-        self.state.observe(lambda _: pane.param.update(object=self._text()), "probe")
-        return pane
-
-    def _text(self) -> str:
-        row, column = self._probe.row, self._probe.column
+    def _readout(self, row: int, column: int) -> hv.Div:
         here = self.prediction.isel(scan_y=row, scan_x=column)
         lines = [
-            f"<b>position ({row}, {column})</b>",
+            f"position ({row}, {column})",
             f"y {self._rows[row]:.3g}, x {self._columns[column]:.3g} {self._unit}",
             f"direction {float(here['direction_deg']):.0f}°, confidence {float(here['confidence']):.2f}",
         ]
         if "displacement_pm" in here:
             error = f" ± {float(here['displacement_error_pm']):.1f}" if "displacement_error_pm" in here else ""
             lines.append(f"displacement {float(here['displacement_pm']):.1f}{error} pm")
-        return f"<div role='status' aria-live='polite'>{'<br>'.join(lines)}</div>"
+        return hv.Div("\n".join(lines))
 
     # state
 

@@ -38,6 +38,8 @@ def plain(title: str) -> dict[str, Any]:
         "frame_width": SIDE_PX,
         "default_tools": ["pan", "wheel_zoom", "reset", "save"],
         "active_tools": [],
+        "toolbar": "above",
+        "autohide_toolbar": True,
         "fontsize": {"title": "10.5pt", "labels": "9pt", "ticks": "8pt"},
         "hooks": [_without_logo],
     }
@@ -81,11 +83,17 @@ def wheel_legend(colormap: str) -> hv.Overlay:
     )
 
 
+def as_status(plot: Any, _: Any) -> None:
+    """Hook: a text in lines that screen readers read out when it changes."""
+    plot.state.styles = {"white-space": "pre-line"}
+    plot.state.html_attributes = {"role": "status", "aria-live": "polite"}
+
+
 def _without_logo(plot: Any, _: Any) -> None:
     plot.state.toolbar.logo = None
 
 
-COLOR_BAR: Final = {"colorbar": True, "colorbar_position": "bottom", "colorbar_opts": {"height": 8, "padding": 2, "title": ""}}
+COLOR_BAR: Final = {"colorbar": True, "colorbar_position": "bottom", "clabel": " ", "colorbar_opts": {"height": 8, "padding": 2}}
 SCALE_BAR: Final = {
     "background_fill_alpha": 0.65,
     "border_line_alpha": 0,

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+SYNTHETIC = Path(__file__).parents[1] / "widgets"
+sys.path.insert(0, str(SYNTHETIC))
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SCENE = Path(__file__).with_name("scene.py")
-SYNTHETIC = Path(__file__).parents[1] / "widgets"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,48 +43,64 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A page of 1280 x 800 whose console errors, failed requests and requests to other hosts fail the test."""
-    complaints: list[str] = []
-    page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url} ({request.failure})"))
-    page.on("request", lambda request: None if _is_local(request.url) else complaints.append(f"outside: {request.url}"))
-    yield page
-    # closing a page cuts what is still on its way, which is no failure
-    found = list(complaints)
-    page.close()
-    assert not found, "\n".join(found)
-
-
 def _is_local(url: str) -> bool:
     return url.startswith(("data:", "blob:", "about:")) or "://127.0.0.1" in url or "://localhost" in url
 
 
-class Host:
-    """Where the scene of `scene.py` is shown, and the file in which it writes its state."""
+class Scene:
+    """`scene.py` shown in a host: its page, the file in which it writes its state, and what went wrong meanwhile."""
 
-    def __init__(self, name: str, folder: Path, show: Callable[[Page], None]) -> None:
-        self.name = name
-        self.show = show
+    def __init__(self, host: str, page: Page, folder: Path) -> None:
+        self.host = host
+        self.page = page
+        self.complaints: list[str] = []
         self._state = folder / "state.json"
+        complain = self.complaints.append
+        page.on("console", lambda message: complain(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.on("requestfailed", lambda request: complain(f"failed: {request.url} ({request.failure})"))
+        page.on("request", lambda request: None if _is_local(request.url) else complain(f"outside: {request.url}"))
 
     def state(self) -> dict[str, Any]:
+        """The `ViewState` as Python sees it."""
         return json.loads(self._state.read_text())
 
-    def wait_for(self, condition: Callable[[dict[str, Any]], bool], page: Page, seconds: float = 10) -> dict[str, Any]:
+    def wait_for(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 10) -> dict[str, Any]:
         """The Python-side state as soon as the condition holds."""
         end = time.monotonic() + seconds
         while not condition(self.state()):
             assert time.monotonic() < end, f"the state did not get there: {self.state()}"
-            page.wait_for_timeout(50)
+            self.page.wait_for_timeout(50)
         return self.state()
+
+    def canvas(self, label: str) -> Locator:
+        """A canvas of the cube browser by the beginning of its label."""
+        return self.page.locator(f'.pw-browser canvas[aria-label^="{label}"]')
+
+    def pixels(self, canvas: Locator) -> str:
+        """What a canvas shows, to be compared."""
+        return canvas.evaluate("canvas => canvas.toDataURL()")
+
+    def at(self, canvas: Locator, row: float, column: float, shape: tuple[int, int]) -> tuple[float, float]:
+        """Page coordinates of an image pixel of a cube browser's canvas."""
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        assert box is not None
+        zoom = min(box["width"] / shape[1], box["height"] / shape[0])
+        left, top = box["x"] + (box["width"] - zoom * shape[1]) / 2, box["y"] + (box["height"] - zoom * shape[0]) / 2
+        return left + (column + 0.5) * zoom, top + (row + 0.5) * zoom
+
+    def drag(self, start: tuple[float, float], stop: tuple[float, float]) -> None:
+        """Press, move in a few steps, release."""
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move(*stop, steps=8)
+        mouse.up()
 
 
 @pytest.fixture(scope="session")
-def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def jupyter(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("jupyter")
     notebook = {"cells": [_cell(SCENE.read_text() + "\nbrowser"), _cell("maps")], "metadata": _KERNEL, "nbformat": 4, "nbformat_minor": 4}
     (folder / "scene.ipynb").write_text(json.dumps(notebook))
@@ -102,37 +119,51 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     private = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
     private["IPYTHONDIR"] = str(folder / "ipython")
 
-    def show(page: Page) -> None:
+    with _server(command, folder, private, f"http://127.0.0.1:{port}/api/status"), _page(chromium) as page:
+        scene = Scene("jupyter", page, folder)
         page.goto(f"http://127.0.0.1:{port}/doc/tree/scene.ipynb")
-        page.wait_for_selector(".jp-NotebookPanel")
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
         page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-        page.wait_for_selector(".pw-browser", timeout=60_000)
-        page.wait_for_selector(".bk-Canvas", timeout=60_000)
-
-    with _server(command, folder, private, f"http://127.0.0.1:{port}/api/status"):
-        yield Host("jupyter", folder, show)
+        _wait_until_drawn(page)
+        yield scene
 
 
 @pytest.fixture(scope="session")
-def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def panel(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("panel")
     (folder / "scene.py").write_text(SCENE.read_text() + "\nimport panel as pn\npn.Column(browser, maps).servable()\n")
     port = _free_port()
     command = ["panel", "serve", str(folder / "scene.py"), "--address", "127.0.0.1", "--port", str(port)]
 
-    def show(page: Page) -> None:
+    with _server(command, folder, {}, f"http://127.0.0.1:{port}/static/js/bokeh.min.js"), _page(chromium) as page:
+        scene = Scene("panel", page, folder)
         page.goto(f"http://127.0.0.1:{port}/scene")
-        page.wait_for_selector(".pw-browser", timeout=60_000)
-        page.wait_for_selector(".bk-Canvas", timeout=60_000)
-
-    with _server(command, folder, {}, f"http://127.0.0.1:{port}/static/js/bokeh.min.js"):
-        yield Host("panel", folder, show)
+        _wait_until_drawn(page)
+        yield scene
 
 
 @pytest.fixture(params=["jupyter", "panel"])
-def host(request: pytest.FixtureRequest) -> Host:
-    return request.getfixturevalue(request.param)
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """The scene in either host; console errors, failed requests and requests to other hosts fail the test."""
+    scene: Scene = request.getfixturevalue(request.param)
+    yield scene
+    found, scene.complaints[:] = list(scene.complaints), []
+    assert not found, "\n".join(found)
+
+
+@contextlib.contextmanager
+def _page(chromium: Browser) -> Iterator[Page]:
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def _wait_until_drawn(page: Page) -> None:
+    page.wait_for_selector(".pw-browser", timeout=60_000)
+    page.wait_for_selector(".bk-Canvas", timeout=60_000)
+    page.locator(".pw-browser .pw-note", has_text="exact").nth(1).wait_for()
 
 
 _KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
