@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any, Final
 
 __version__: Final = "0.1.0"
@@ -17,8 +19,7 @@ _PUBLIC: Final = {
     "calibrate": "polwidgets.cube.calibrate",
     "crystals": "polwidgets.crystal.base",
     "simulate_scan": "polwidgets.simulate.scan",
-    "match": "polwidgets.match.specimen",
-    "models": "polwidgets.models.base",
+    "match": "polwidgets.match.matching",
     "map_polarization": "polwidgets.workflow",
     "ViewState": "polwidgets.widgets.view_state",
     "CubeBrowser": "polwidgets.widgets.cube_browser",
@@ -36,3 +37,18 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """Keeps `pw.match` the function: importing the package of that name would bind it here."""
+
+    @property
+    def match(self) -> Any:
+        return importlib.import_module(_PUBLIC["match"]).match
+
+    @match.setter
+    def match(self, subpackage: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Package

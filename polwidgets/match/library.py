@@ -93,7 +93,7 @@ class Library:
         """
         base, quarters = self._equivalent(variant)
         matrix = self.matrix(base)
-        probe = self._probe(conditions)
+        probe = self.probe(conditions)
         mesh_series = self._on_mesh(base, _turn_probe(probe, -quarters), conditions.thickness_A, order)
         points = detector_points(
             k, rotation_deg=conditions.rotation_deg, center=(conditions.center_y, conditions.center_x), scale=conditions.k_scale
@@ -135,7 +135,7 @@ class Library:
                 self._recent.pop(next(iter(self._recent)))
         return self._recent[key]
 
-    def _probe(self, conditions: Conditions) -> Probe:
+    def probe(self, conditions: Conditions) -> Probe:
         """The probe in the crystal's frame."""
         angle = np.deg2rad(conditions.rotation_deg)
         up, right = conditions.tilt_y_mrad, conditions.tilt_x_mrad
@@ -149,13 +149,13 @@ class Library:
         """A variant to compute and the quarter turns, anticlockwise, that make it the one asked for."""
         if variant.displacement_A == 0:
             return PARAELECTRIC, 0
-        if not self._fourfold:
+        if not self.fourfold:
             return variant, 0
         quarters, rest = divmod(variant.direction_deg % 360, 90.0)
         return Variant(variant.displacement_A, rest), int(quarters)
 
     @functools.cached_property
-    def _fourfold(self) -> bool:
+    def fourfold(self) -> bool:
         """Whether turning the displacement by a quarter turns the whole crystal."""
         first, second = (displaced(self.crystal, Variant(0.1, angle)).sites for angle in (20.0, 110.0))
         turned = [site._replace(down=-site.right % 1.0, right=site.down) for site in first]

@@ -8,10 +8,9 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
-from scipy.special import expit
 
 from polwidgets.crystal.base import Crystal
+from polwidgets.cube.disk import fit_disk
 from polwidgets.cube.schema import require, require_calibrated, validate
 from polwidgets.cube.unit_cell import find_unit_cell
 from polwidgets.electron import wave_number
@@ -49,7 +48,9 @@ def match_scan(
     progress("read the scan", 0.0)
     readings = readings_for(cube, crystal, good_pixels)
     progress("read the scan", 1.0)
-    center = _disk_center(readings, aperture)
+    mean = readings.picture(readings.mean)
+    disk = fit_disk(mean, radius_px=aperture / readings.pixel_area**0.5)
+    center = tuple(float(np.interp(place, np.arange(axis.size), axis)) for place, axis in ((disk.center_y_px, mean.ky), (disk.center_x_px, mean.kx)))
     unit_cell = find_unit_cell(
         _dark_field(cube, readings, center, 1.2 * aperture), cell_A=crystal.cell_A[:2], bright_phase=_brightest_column(crystal)
     )
@@ -80,7 +81,7 @@ def match_scan(
         unit_cell = refine_unit_cell(unit_cell.moved(origin), cube, readings, expected, order=ORDER)
         fit = fit_conditions(series(ORDER), library, PARAELECTRIC, dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0), free=FREE)
     progress(step, 1.0)
-    patterns = xr.Dataset({"measured": readings.picture(readings.mean), "model": readings.picture(fit.expected[0])})
+    patterns = xr.Dataset({"measured": mean, "model": readings.picture(fit.expected[0])})
     origin = (fit.conditions.origin_y, fit.conditions.origin_x)
     return SpecimenFit(
         crystal=crystal,
@@ -118,20 +119,6 @@ def _brightest_column(crystal: Crystal) -> tuple[float, float]:
         place = (round(site.down, 2) % 1.0, round(site.right, 2) % 1.0)
         strength[place] = strength.get(place, 0.0) + site.occupancy * float(electron_scattering_factor(site.element, 2.0)) ** 2
     return max(strength, key=lambda place: strength[place])
-
-
-def _disk_center(readings: Readings, aperture: float) -> tuple[float, float]:
-    """Centre (down, right) of the bright disk, whose radius is known, by a fit of a soft-edged disk on a flat floor."""
-    mean = readings.mean
-    bright = mean > 0.5 * np.quantile(mean, 0.95)
-    start = np.average(readings.k[bright], axis=0, weights=mean[bright])
-
-    def residual(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        radius = np.hypot(*(readings.k - parameters[:2]).T)
-        return np.asarray(parameters[2] * expit((aperture - radius) / (abs(parameters[3]) + 1e-3)) + parameters[4] - mean / mean.max())
-
-    solution = least_squares(residual, [*start, 0.8, 0.05 * aperture, 0.0], x_scale=[0.1, 0.1, 1, 0.05, 0.1], loss="soft_l1", f_scale=0.1)
-    return float(solution.x[0]), float(solution.x[1])
 
 
 def _dark_field(cube: xr.DataArray, readings: Readings, center: tuple[float, float], inner: float) -> xr.DataArray:
