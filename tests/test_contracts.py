@@ -1,0 +1,123 @@
+"""What every part keeps to, whoever wrote it: run over whatever is registered."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import typing
+
+import numpy as np
+import pytest
+
+from polwidgets.crystal.base import Crystal, crystals
+from polwidgets.cube.readers.base import readers
+from polwidgets.models.base import models
+from polwidgets.registry import Registry
+from polwidgets.simulate.base import Simulator, simulators
+from polwidgets.simulate.probe import Probe
+
+REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, readers, models)
+EVERY_PART = [(registry, name) for registry in REGISTRIES for name in registry]
+
+
+def ids(value: object) -> str | None:
+    return value.kind if isinstance(value, Registry) else None
+
+
+every_part = pytest.mark.parametrize(("registry", "name"), EVERY_PART, ids=ids)
+
+
+def parameters(part: typing.Any) -> list[dataclasses.Field[typing.Any]]:
+    return [field for field in dataclasses.fields(part) if field.init]
+
+
+@every_part
+def test_builds_from_defaults_and_survives_json(registry: Registry[typing.Any], name: str) -> None:
+    part = registry.build(name)
+    text = registry.to_json(part)
+    assert json.loads(text)[registry.kind] == name
+    again = registry.from_json(text)
+    assert type(again) is type(part)
+    assert all(getattr(again, field.name) == getattr(part, field.name) for field in parameters(part))
+
+
+@every_part
+def test_changed_parameters_survive_json(registry: Registry[typing.Any], name: str) -> None:
+    ranged = [field for field in parameters(registry[name]) if field.metadata.get("max") is not None]
+    changed = {field.name: type(field.default)(field.metadata["max"]) for field in ranged}
+    again = registry.from_json(registry.to_json(registry.build(name, **changed)))
+    assert {key: getattr(again, key) for key in changed} == changed
+
+
+@every_part
+def test_a_misspelt_parameter_names_the_good_ones(registry: Registry[typing.Any], name: str) -> None:
+    with pytest.raises(TypeError, match="check the spelling") as complaint:
+        registry.build(name, thicknes=3)
+    assert all(field.name in str(complaint.value) for field in parameters(registry[name]))
+
+
+@every_part
+def test_says_what_it_is(registry: Registry[typing.Any], name: str) -> None:
+    part = registry[name]
+    assert part.__doc__
+    assert not part.__doc__.startswith(f"{part.__name__}("), "the docstring is the dataclass's own signature"
+
+
+@every_part
+def test_parameters_have_help_and_a_default_within_their_range(registry: Registry[typing.Any], name: str) -> None:
+    for field in parameters(registry[name]):
+        assert field.default is not dataclasses.MISSING, f"{field.name} has no default"
+        assert field.metadata.get("help"), f"{field.name}: use polwidgets.registry.parameter, which carries the help"
+        low, high = field.metadata["min"], field.metadata["max"]
+        assert low is None or low <= field.default, f"{field.name} starts below its minimum"
+        assert high is None or field.default <= high, f"{field.name} starts above its maximum"
+
+
+@pytest.mark.parametrize(("registry", "name"), [pair for pair in EVERY_PART if pair[0] is not models], ids=ids)
+def test_parts_are_frozen(registry: Registry[typing.Any], name: str) -> None:
+    part = registry.build(name)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        part.anything = 1
+
+
+@pytest.mark.parametrize("name", crystals.names())
+def test_crystals_are_whole(name: str) -> None:
+    crystal = crystals.build(name)
+    assert isinstance(crystal, Crystal)
+    assert len(crystal.cell_A) == 3
+    assert min(crystal.cell_A) > 1
+    for site in crystal.sites:
+        assert all(0 <= fraction < 1 for fraction in (site.down, site.right, site.beam))
+        assert 0 < site.occupancy <= 1
+        assert site.debye_waller_A2 >= 0
+    distinct = {site[1:4]: 0.0 for site in crystal.sites}
+    for site in crystal.sites:
+        distinct[site[1:4]] += site.occupancy
+    assert max(distinct.values()) <= 1 + 1e-9
+    middles = np.array(list(distinct))
+    for first, second in itertools.combinations(middles, 2):
+        apart = ((first - second + 0.5) % 1 - 0.5) * crystal.cell_A
+        assert np.linalg.norm(apart) > 1.0, "two atoms are nearer than an angstrom"
+
+
+@pytest.mark.parametrize("name", simulators.names())
+def test_simulators_make_the_same_patterns_again_and_leave_their_inputs_alone(name: str) -> None:
+    if name in {"multislice", "prism"}:
+        pytest.importorskip("abtem", reason="the extra 'sim' is not installed")
+    coarse = {"cells": 2, "sampling_A": 0.13} if name in {"multislice", "prism"} else {}
+    simulator = simulators.build(name, **coarse)
+    assert isinstance(simulator, Simulator)
+    positions = np.array([[0.3, 1.1], [1.9, 0.2], [1.0, 3.0]])
+    ky, kx = 0.15 * (np.arange(9) - 4), 0.15 * (np.arange(7) - 3)
+    before = [array.copy() for array in (positions, ky, kx)]
+    settings = {"thickness_A": 16.0, "voltage_kV": 200.0, "probe": Probe(semiangle_mrad=12.0)}
+    first, again = (simulator.patterns(crystals.build("knn"), positions, ky=ky, kx=kx, **settings) for _ in range(2))
+    assert first.shape == (3, 9, 7)
+    assert first.dtype == np.float32
+    assert (first >= 0).all()
+    np.testing.assert_array_less(first.sum((1, 2)), 1.1)  # fractions of the incident intensity
+    np.testing.assert_array_less(0.3, first.sum((1, 2)))
+    np.testing.assert_array_equal(first, again)
+    for array, was in zip((positions, ky, kx), before, strict=True):
+        np.testing.assert_array_equal(array, was)
