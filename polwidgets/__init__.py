@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import Any, Final
 
 __version__: Final = "0.1.0"
@@ -37,18 +35,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """Keeps `pw.match` the function: importing the package of that name would bind it here."""
-
-    @property
-    def match(self) -> Any:
-        return importlib.import_module(_PUBLIC["match"]).match
-
-    @match.setter
-    def match(self, subpackage: ModuleType) -> None:
-        pass
-
-
-sys.modules[__name__].__class__ = _Package
