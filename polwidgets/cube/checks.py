@@ -1,0 +1,344 @@
+"""Is this scan fit for use? One streaming pass that names what is wrong, what was expected and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import Any, Final, Literal
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter, rank_filter
+
+from polwidgets.cube.schema import LENGTH, UNCALIBRATED, WAVENUMBER, step_of, validate
+from polwidgets.cube.stream import map_blocks
+
+OUTLIER: Final = 12.0  # robust standard deviations from the neighbours' median
+SATURATED_FRACTION: Final = 1e-3
+SURE_COUNTS: Final = 25.0  # expected where none came: chance has no part in it
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: an error makes results meaningless, a warning makes them doubtful."""
+
+    level: Literal["error", "warning"]
+    what: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """What one pass over a cube found.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+    good_pixels : bool DataArray (ky, kx)
+        False for dead, hot and NaN detector pixels; see `repair`.
+    mean_pattern : DataArray (ky, kx)
+        Mean over the finite values.
+    total : DataArray (scan_y, scan_x)
+        Sum of every pattern's finite values.
+    """
+
+    findings: tuple[Finding, ...]
+    good_pixels: xr.DataArray
+    mean_pattern: xr.DataArray
+    total: xr.DataArray
+
+    @property
+    def usable(self) -> bool:
+        """Whether no finding is an error."""
+        return not any(finding.level == "error" for finding in self.findings)
+
+    def report(self) -> None:
+        """Raise the errors together as a ValueError; issue every warning."""
+        errors = [finding.message for finding in self.findings if finding.level == "error"]
+        if errors:
+            raise ValueError("; ".join(errors))
+        for finding in self.findings:
+            warnings.warn(finding.message, stacklevel=2)
+
+
+def inspect(cube: xr.DataArray, *, cell_A: tuple[float, float] | None = None) -> Inspection:
+    """Look through a cube once.
+
+    Found are NaN, negative and saturated pixels, dead and hot detector pixels and rows, empty patterns, an empty scan,
+    coords in pixels, a scan smaller than the unit cell, and suspiciously swapped axes.
+
+    Parameters
+    ----------
+    cube : DataArray (scan_y, scan_x, ky, kx)
+        Streamed.
+    cell_A : (down, right), optional
+        Edges of the unit cell that the scan is to show, angstrom.
+    """
+    validate(cube)
+    detector = cube.shape[2:]
+    sums, largest, smallest, finite = (np.zeros(detector), np.full(detector, -np.inf), np.full(detector, np.inf), np.zeros(detector, int))
+    total = np.empty(cube.shape[:2])
+    for block, part in map_blocks(cube, _tally, label="checking"):
+        sums += part.sums
+        finite += part.finite
+        largest, smallest = np.maximum(largest, part.largest), np.minimum(smallest, part.smallest)
+        total[block.scan_y, block.scan_x] = part.total
+    patterns = total.size
+    mean = sums / np.maximum(finite, 1)
+    good, named = _good_pixels(mean, finite, largest)
+    findings = [
+        *_bad_values(finite, smallest, patterns),
+        *_saturation(cube.dtype, largest, good),
+        *_detector_faults(good, named),
+        *_empty(total),
+        *_geometry(cube, cell_A),
+        *_swapped(cube, mean, total),
+    ]
+    planes = {dim: cube[dim] for dim in cube.dims}
+    return Inspection(
+        tuple(findings),
+        good_pixels=_labelled(good, planes, "ky", "kx"),
+        mean_pattern=_labelled(mean, planes, "ky", "kx").assign_attrs(cube.attrs),
+        total=_labelled(total, planes, "scan_y", "scan_x"),
+    )
+
+
+def repair(cube: xr.DataArray, good_pixels: xr.DataArray) -> xr.DataArray:
+    """Bad detector pixels filled with the mean of their nearest good neighbours, and NaN with zero; lazy, same dtype."""
+    validate(cube)
+    good = np.asarray(good_pixels.values, bool)
+    if not good.any():
+        raise ValueError("no detector pixel is good; nothing can be repaired")
+    bad = np.argwhere(~good)
+    if not len(bad) and cube.dtype.kind != "f":
+        return cube
+    sources = [_neighbours(good, row, column) for row, column in bad]
+    patterns = cube.data if cube.chunks else da.from_array(cube.data, chunks=("auto", "auto", -1, -1), name=False)
+
+    def fill(block: NDArray[Any]) -> NDArray[Any]:
+        filled = np.nan_to_num(block, nan=0.0) if block.dtype.kind == "f" else block.copy()
+        for (row, column), (rows, columns) in zip(bad, sources, strict=True):
+            value = filled[:, :, rows, columns].mean(-1)
+            filled[:, :, row, column] = value if filled.dtype.kind == "f" else np.rint(value)
+        return filled
+
+    return cube.copy(data=da.map_blocks(fill, patterns.rechunk({2: -1, 3: -1}), dtype=cube.dtype, meta=np.empty((0,) * 4, cube.dtype)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tally:
+    sums: NDArray[np.float64]
+    finite: NDArray[np.int64]
+    largest: NDArray[np.float64]
+    smallest: NDArray[np.float64]
+    total: NDArray[np.float64]
+
+
+def _tally(patterns: NDArray[Any]) -> _Tally:
+    rows = patterns.reshape(-1, *patterns.shape[2:])
+    finite = np.full(rows.shape[1:], len(rows))
+    if patterns.dtype.kind == "f":
+        known = np.isfinite(rows)
+        if not known.all():
+            finite = known.sum(0)
+            lowest, highest = np.where(known, rows, np.inf).min(0), np.where(known, rows, -np.inf).max(0)
+            rows = np.where(known, rows, 0)
+            return _Tally(rows.sum(0, dtype=float), finite, highest, lowest, _totals(rows, patterns))
+    return _Tally(rows.sum(0, dtype=float), finite, rows.max(0).astype(float), rows.min(0).astype(float), _totals(rows, patterns))
+
+
+def _totals(rows: NDArray[Any], patterns: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(rows.sum((1, 2), dtype=float).reshape(patterns.shape[:2]))
+
+
+def _good_pixels(
+    mean: NDArray[np.float64], finite: NDArray[np.int64], largest: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.bool_]]]:
+    """Good pixels and, by name, the bad ones."""
+    missing = finite == 0
+    sums = mean * finite
+    counts = bool(np.allclose(sums, np.rint(sums), atol=1e-6))
+    # compared with their neighbourhood on a square-root scale, on which counting noise is even
+    root = np.sqrt(np.clip(np.where(missing, 0, mean), 0, None))
+    around = median_filter(root, 5, mode="nearest")
+    deviation = root - around
+    noise = 0.5 / np.sqrt(np.maximum(finite, 1)) if counts else np.zeros_like(mean)
+    # what is usual nearby, edges of disks included
+    usual = np.maximum(median_filter(np.abs(deviation), 9, mode="nearest"), noise) + 0.02 * around + 1e-3 * root.max()
+    # a Bragg spot has bright neighbours, a hot pixel has at most one
+    hot = (deviation > OUTLIER * usual) & (root > 1.4 * rank_filter(root, -3, size=3, mode="nearest")) & ~missing
+    # how many counts a living pixel there would have had: nobody is dead by chance
+    expected = around**2 * finite if counts else np.where(around > 0, np.inf, 0.0)
+    silent = (largest <= 0) & ~missing
+    signal = float(np.median(root[root > 0])) if (root > 0).any() else np.inf
+    dead = silent & (around > 0.3 * signal) & (expected > SURE_COUNTS)
+    # a silent row or column is dead where the lines beside it are not
+    for axis in (0, 1):
+        lines = np.flatnonzero(silent.all(axis=1 - axis))
+        living = np.setdiff1d(np.arange(silent.shape[axis]), lines)
+        for line in lines:
+            beside = [living[living < line][-1:], living[living > line][:1]]
+            if all(len(side) and sums.take(side[0], axis=axis).sum() > (SURE_COUNTS if counts else 0) for side in beside):
+                dead[(slice(None),) * axis + (line,)] = True
+    return ~(missing | hot | dead), {"NaN": missing, "hot": hot, "dead": dead}
+
+
+def _bad_values(finite: NDArray[np.int64], smallest: NDArray[np.float64], patterns: int) -> list[Finding]:
+    findings = []
+    missing = int(patterns * finite.size - finite.sum())
+    if missing:
+        level: Literal["error", "warning"] = "error" if missing > 0.1 * patterns * finite.size else "warning"
+        findings.append(
+            Finding(
+                level,
+                "nan",
+                f"{missing} of {patterns * finite.size} values are NaN or infinite, expected finite intensities; "
+                "use polwidgets.cube.checks.repair(cube, good_pixels), which fills them, or mask the region",
+            )
+        )
+    if smallest.min() < 0:
+        findings.append(
+            Finding(
+                "warning",
+                "negative",
+                f"intensities go down to {smallest.min():.4g} ({int((smallest < 0).sum())} of {smallest.size} detector pixels), expected none below 0; "
+                "a dark reference was probably subtracted: clip with cube.clip(min=0) if that is noise, or check the file's signedness",
+            )
+        )
+    return findings
+
+
+def _saturation(dtype: np.dtype[Any], largest: NDArray[np.float64], good: NDArray[np.bool_]) -> list[Finding]:
+    """Pixels at the ceiling: the dtype's own, or one that many pixels share."""
+    peak = float(largest[good].max()) if good.any() else 0.0
+    if peak <= 0:
+        return []
+    at_peak = int((largest[good] == peak).sum())
+    full = dtype.kind in "ui" and peak >= np.iinfo(dtype).max
+    # counters of 6, 12 and 14 bits are stored in wider integers
+    shared = dtype.kind in "ui" and peak in (63, 1023, 4095, 16383) and at_peak > max(8, SATURATED_FRACTION * largest.size)
+    if not (full or shared):
+        return []
+    return [
+        Finding(
+            "warning",
+            "saturated",
+            f"{at_peak} of {largest.size} detector pixels reach {peak:.0f}, which looks like the detector's or the file's limit; "
+            "intensities there are too low: reduce the dose per frame, or leave these pixels out",
+        )
+    ]
+
+
+def _detector_faults(good: NDArray[np.bool_], named: dict[str, NDArray[np.bool_]]) -> list[Finding]:
+    if good.all():
+        return []
+    parts = []
+    for name, bad in named.items():
+        rows, columns = (np.flatnonzero(bad.all(axis=axis)) for axis in (1, 0))
+        if len(rows):
+            parts.append(f"{name} rows {_ranges(rows)}")
+        if len(columns):
+            parts.append(f"{name} columns {_ranges(columns)}")
+        single = int(bad.sum() - len(rows) * bad.shape[1] - len(columns) * bad.shape[0] + len(rows) * len(columns))
+        if single > 0:
+            parts.append(f"{single} {name} pixels")
+    return [
+        Finding(
+            "warning" if good.mean() > 0.5 else "error",
+            "detector",
+            f"the detector has {', '.join(parts)} ({(~good).mean():.1%} of it), expected none; "
+            "use polwidgets.cube.checks.repair(cube, inspection.good_pixels)",
+        )
+    ]
+
+
+def _empty(total: NDArray[np.float64]) -> list[Finding]:
+    empty = total <= 0
+    if empty.all():
+        return [Finding("error", "empty", "every pattern is empty; check the file, the dataset's path and the region that was selected")]
+    if empty.any():
+        rows, columns = np.nonzero(empty)
+        where = f"scan_y {rows.min()} to {rows.max()}, scan_x {columns.min()} to {columns.max()}"
+        return [
+            Finding(
+                "warning",
+                "empty",
+                f"{empty.sum()} of {empty.size} patterns are empty (within {where}); the scan may be incomplete: crop it, or expect no result there",
+            )
+        ]
+    return []
+
+
+def _geometry(cube: xr.DataArray, cell_A: tuple[float, float] | None) -> list[Finding]:
+    pixels = [str(dim) for dim in cube.dims if cube[dim].attrs["units"] == UNCALIBRATED]
+    if pixels:
+        return [
+            Finding(
+                "error",
+                "uncalibrated",
+                f"{', '.join(pixels)} are in pixels, expected {LENGTH} and {WAVENUMBER}; "
+                "use pw.calibrate(cube, scan_step_A=..., semiangle_mrad=... or k_step=..., voltage_kV=...)",
+            )
+        ]
+    if cell_A is None:
+        return []
+    extent = [abs(step_of(cube, dim)) * cube.sizes[dim] for dim in ("scan_y", "scan_x")]
+    step = max(abs(step_of(cube, dim)) for dim in ("scan_y", "scan_x"))
+    findings = []
+    if any(size < 0.95 * edge for size, edge in zip(extent, cell_A, strict=True)):
+        findings.append(
+            Finding(
+                "error",
+                "small",
+                f"the scan covers {extent[0]:.2f} x {extent[1]:.2f} {LENGTH}, less than one unit cell of {cell_A[0]:.2f} x {cell_A[1]:.2f}; "
+                "scan a larger region, check scan_step_A, or use context='pattern'",
+            )
+        )
+    if step > 0.5 * min(cell_A):
+        findings.append(
+            Finding(
+                "error",
+                "coarse",
+                f"the scan step is {step:.2f} {LENGTH}, over half a unit cell ({min(cell_A):.2f}); scan finer, or check scan_step_A",
+            )
+        )
+    return findings
+
+
+def _swapped(cube: xr.DataArray, mean: NDArray[np.float64], total: NDArray[np.float64]) -> list[Finding]:
+    """In a scan the patterns differ little in their sum, while the mean pattern falls from disk to dark: not so when swapped."""
+    if min(total.shape) < 8 or min(mean.shape) < 8:
+        return []
+    across_detector, across_scan = (plane.std() / max(plane.mean(), 1e-30) for plane in (mean, total))
+    if across_scan > 0.5 and across_scan > 3 * across_detector:
+        return [
+            Finding(
+                "error",
+                "swapped",
+                f"the scan's image varies by {across_scan:.0%} and the mean pattern by only {across_detector:.0%}, expected the reverse; "
+                "scan and detector axes are probably swapped: open with axis_order='ky kx scan_y scan_x', "
+                f"or use pw.make_cube(cube.values.transpose(2, 3, 0, 1)) (shape now {cube.shape})",
+            )
+        ]
+    return []
+
+
+def _neighbours(good: NDArray[np.bool_], row: int, column: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The good pixels in the smallest square around a bad one that holds at least three."""
+    for reach in range(1, max(good.shape)):
+        top, left = max(0, row - reach), max(0, column - reach)
+        rows, columns = np.nonzero(good[top : row + reach + 1, left : column + reach + 1])
+        if len(rows) >= min(3, int(good.sum())):
+            break
+    return rows + top, columns + left
+
+
+def _ranges(indices: NDArray[np.int64]) -> str:
+    groups = np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1)
+    return ", ".join(str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups)
+
+
+def _labelled(values: NDArray[Any], planes: dict[Any, xr.DataArray], *dims: str) -> xr.DataArray:
+    return xr.DataArray(values, dims=dims, coords={dim: planes[dim] for dim in dims})

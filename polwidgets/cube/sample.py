@@ -1,0 +1,30 @@
+"""Samples that come with the package."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import xarray as xr
+
+from polwidgets.cube.files import open_cube
+
+
+def sample(name: str) -> xr.DataArray:
+    """Open a bundled scan, lazily.
+
+    Parameters
+    ----------
+    name : str
+        For example "knn_wall": (K,Na)NbO3 with a 180-degree domain wall, simulated with noise and blur.
+
+    Raises
+    ------
+    ValueError
+        No such sample; says which there are.
+    """
+    folder = Path(str(resources.files("polwidgets"))) / "data"
+    samples = {path.name.removesuffix(".zip").removesuffix(".zarr"): path for path in sorted(folder.glob("*.zarr*"))}
+    if name not in samples:
+        raise ValueError(f"there is no sample {name!r}; there are: {', '.join(samples) or 'none (was the package built without its data?)'}")
+    return open_cube(samples[name])
