@@ -13,7 +13,7 @@ import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import polwidgets as pw
 
@@ -152,17 +152,22 @@ def _check_output(options: argparse.Namespace) -> None:
         raise FileNotFoundError(f"there is no folder {options.output.absolute().parent} to write into; make it first")
 
 
-def _check_names(**names: str) -> None:
-    for kind, name in names.items():
-        registry: Any = getattr(pw, f"{kind}s")
-        registry[name]
+def _check_names(*, crystal: str, model: str | None = None) -> None:
+    """Fail on a misspelt name before the scan is opened."""
+    from polwidgets.crystal.base import crystals
+    from polwidgets.models.base import models
+
+    crystals[crystal]
+    if model is not None:
+        models[model]
 
 
 def _write(prediction: xr.Dataset, path: Path) -> None:
     """Write aside, then rename, so that a broken run leaves no half map."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        prediction.to_zarr(aside, consolidated=False)
+        # format 2 specifies text coords and consolidated metadata, format 3 neither yet; the scan's own encoding may be format 3's
+        prediction.drop_encoding().to_zarr(aside, zarr_format=2)
         if path.exists():
             shutil.rmtree(path)
         aside.rename(path)
