@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from polwidgets.match.conditions import Conditions, natural_step
+from polwidgets.match.conditions import Conditions
+from polwidgets.match.least_squares import least_squares
 from polwidgets.match.library import Library, Variant
 from polwidgets.match.measurement import Measurement
 
@@ -49,55 +50,42 @@ class ConditionsFit:
 def fit_conditions(
     measurement: Measurement,
     library: Library,
-    variant: Variant,
+    mixture: Mapping[Variant, float],
     start: Conditions,
     *,
     free: Sequence[str],
     steps: int = 10,
 ) -> ConditionsFit:
-    """Levenberg-Marquardt over the `free` conditions, from `start`; dose and background are eliminated linearly."""
-    names = list(free)
-    conditions = start
-    residual, expected, amounts = _residual(measurement, library, variant, conditions)
-    damping, square = 1e-3, float(residual @ residual)
-    jacobian = np.zeros((len(names), len(residual)))
-    for _ in range(steps):
-        for row, name in enumerate(names):
-            nudged = conditions.moved([name], [0.5])
-            # at a limit the step is cut; the slope is taken over what was left of it
-            change = (getattr(nudged, name) - getattr(conditions, name)) / natural_step(name)
-            if change == 0:
-                nudged, change = conditions.moved([name], [-0.5]), -0.5
-            jacobian[row] = (_residual(measurement, library, variant, nudged)[0] - residual) / change
-        normal, slope = jacobian @ jacobian.T, jacobian @ residual
-        improved = 0.0
-        while damping < 1e4:
-            step = np.clip(-np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-12), slope), -4, 4)
-            trial = conditions.moved(names, step.tolist())
-            trial = dataclasses.replace(trial, thickness_A=float(np.clip(trial.thickness_A, *library.thicknesses_A[[0, -1]])))
-            found = _residual(measurement, library, variant, trial)
-            if (lower := float(found[0] @ found[0])) < square:
-                improved = (square - lower) / square
-                conditions, square, (residual, expected, amounts) = trial, lower, found
-                damping = max(damping / 10, 1e-7)
-                break
-            damping *= 10
-        if improved < 1e-4:
-            break
-    freedom = max(len(residual) - len(names) - 1 - len(BACKGROUND_WIDTHS) - 1, 1)
+    """Least squares over the `free` conditions, from `start`; dose and background are eliminated linearly.
+
+    The scan may hold several variants: `mixture` gives their shares.
+    """
+    def residual(conditions: Conditions) -> NDArray[np.float64]:
+        return _eliminate(measurement, library, mixture, conditions)[0]
+
+    found = least_squares(residual, start, free=free, steps=steps)
+    _, expected, amounts = _eliminate(measurement, library, mixture, found.conditions)
+    freedom = max(expected.size - len(free) - len(amounts), 1)
     # the floor in the weights lowers the misfit of perfect data below one; undo that
     noise = float((measurement.weight * measurement.coefficients[0].clip(min=0)).mean())
-    covariance = np.linalg.pinv(jacobian @ jacobian.T) * square / freedom
-    errors = {name: float(np.sqrt(covariance[i, i])) * natural_step(name) for i, name in enumerate(names)}
-    background = amounts[1:] / measurement.pixel_area
-    return ConditionsFit(conditions, errors, float(amounts[0]), background, expected, square / freedom / noise, _correlation(measurement, expected))
+    return ConditionsFit(
+        conditions=found.conditions,
+        errors=found.errors(free, found.square / freedom),
+        dose=float(amounts[0]),
+        background=amounts[1:] / measurement.pixel_area,
+        expected=expected,
+        misfit=found.square / freedom / noise,
+        correlation=_correlation(measurement, expected),
+    )
 
 
-def _residual(
-    measurement: Measurement, library: Library, variant: Variant, conditions: Conditions
+def _eliminate(
+    measurement: Measurement, library: Library, mixture: Mapping[Variant, float], conditions: Conditions
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Whitened misfit, modelled counts (term, pixel), and the amounts of pattern and background by non-negative least squares."""
-    model = library.expected(variant, conditions, measurement.k, order=measurement.order) * measurement.pixel_area
+    model = np.zeros_like(measurement.coefficients)
+    for variant, share in mixture.items():
+        model += share * measurement.pixel_area * library.expected(variant, conditions, measurement.k, order=measurement.order)
     background = background_shapes(measurement.k, (conditions.center_y, conditions.center_x))
     root_weight = np.sqrt(measurement.weight)
     data = (measurement.root @ measurement.coefficients) * root_weight

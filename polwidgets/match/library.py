@@ -211,6 +211,7 @@ def _turn_probe(probe: Probe, quarters: int) -> Probe:
 
 def _interpolation(saved: NDArray[np.float64], wanted: float) -> list[tuple[int, float]]:
     """Indices and weights of the parabola through the three saved thicknesses nearest to the wanted one."""
+    wanted = float(np.clip(wanted, saved[0], saved[-1]))
     first = int(np.clip(np.searchsorted(saved, wanted) - 1, 0, max(len(saved) - 3, 0)))
     if first > 0 and wanted - saved[first] < (saved[first + 1] - saved[first]) / 2:
         first -= 1

@@ -14,12 +14,12 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-from scipy.optimize import least_squares
 
 from polwidgets.crystal.base import Crystal
 from polwidgets.cube.schema import WAVENUMBER, require
 from polwidgets.electron import wave_number
-from polwidgets.match.conditions import Conditions, natural_step
+from polwidgets.match.conditions import Conditions
+from polwidgets.match.least_squares import least_squares
 from polwidgets.match.library import PARAELECTRIC, Library
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.progress import Progress
@@ -154,27 +154,20 @@ def _search(target: _Target, library: Library, start: Conditions, progress: Prog
 
 
 def _refine(target: _Target, library: Library, start: Conditions) -> tuple[Conditions, dict[str, float], float, float]:
-    """Least squares over everything; conditions, errors, correlation and mean square misfit."""
+    """Least squares over everything; conditions, errors, correlation and the part of the structure that is not explained."""
     data = target.structure(target.image)
-    low, high = library.thicknesses_A[[0, -1]]
+    data = data / np.linalg.norm(data)
 
-    def conditions(steps: NDArray[np.float64]) -> Conditions:
-        moved = start.moved(list(FREE), steps.tolist())
-        return dataclasses.replace(moved, thickness_A=float(np.clip(moved.thickness_A, low, high)))
-
-    def model(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-        picture = library.expected(PARAELECTRIC, conditions(steps), target.k, order=0)[0].reshape(target.image.shape)
+    def shape(conditions: Conditions) -> NDArray[np.float64]:
+        picture = library.expected(PARAELECTRIC, conditions, target.k, order=0)[0].reshape(target.image.shape)
         return target.structure(picture)
 
-    def residual(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-        shape = model(steps)
-        return data - shape * (shape @ data) / (shape @ shape)
+    def residual(conditions: Conditions) -> NDArray[np.float64]:
+        model = shape(conditions)
+        return data - model * (model @ data) / (model @ model)
 
-    solution = least_squares(residual, np.zeros(len(FREE)), diff_step=0.3, x_scale=1.0, max_nfev=25, method="trf")
-    shape = model(solution.x)
-    score = float(shape @ data / np.linalg.norm(shape) / np.linalg.norm(data))
+    found = least_squares(residual, start, free=FREE, steps=25)
+    model = shape(found.conditions)
     # neighbouring pixels of a smooth misfit are not independent: count a tenth
     freedom = max(len(data) / 10 - len(FREE) - 1, 1)
-    covariance = np.linalg.pinv(solution.jac.T @ solution.jac) * (2 * solution.cost) / freedom
-    errors = {name: float(np.sqrt(covariance[i, i])) * natural_step(name) for i, name in enumerate(FREE)}
-    return conditions(solution.x), errors, score, 2 * solution.cost / len(data)
+    return found.conditions, found.errors(FREE, found.square / freedom), float(model @ data / np.linalg.norm(model)), found.square

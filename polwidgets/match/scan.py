@@ -71,15 +71,15 @@ def match_scan(
     candidates = coarse_search(series(2), library, start, progress=lambda fraction: progress("search thickness and tilt", fraction))
     step = "fit the specimen"
     progress(step, 0.0)
-    fits = [fit_conditions(series(2), library, PARAELECTRIC, candidate, free=FREE) for candidate in candidates]
+    fits = [fit_conditions(series(2), library, {PARAELECTRIC: 1.0}, candidate, free=FREE) for candidate in candidates]
     fit = min(fits, key=lambda found: found.misfit)
-    fit = fit_conditions(series(ORDER), library, PARAELECTRIC, fit.conditions, free=FREE)
+    fit = fit_conditions(series(ORDER), library, {PARAELECTRIC: 1.0}, fit.conditions, free=FREE)
     for part in (1, 2):
         progress(step, part / 3)
         origin = (fit.conditions.origin_y, fit.conditions.origin_x)
         expected = shift_series(fit.expected, ORDER, (-origin[0], -origin[1]))
         unit_cell = refine_unit_cell(unit_cell.moved(origin), cube, readings, expected, order=ORDER)
-        fit = fit_conditions(series(ORDER), library, PARAELECTRIC, dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0), free=FREE)
+        fit = fit_conditions(series(ORDER), library, {PARAELECTRIC: 1.0}, dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0), free=FREE)
     progress(step, 1.0)
     patterns = xr.Dataset({"measured": mean, "model": readings.picture(fit.expected[0])})
     origin = (fit.conditions.origin_y, fit.conditions.origin_x)
