@@ -80,7 +80,7 @@ class AbtemSimulator(ABC):
         half = tuple((n - 1) // 2 for n in measured.shape[-2:])
         middle = [slice(n // 2 - h, n // 2 + h + 1) for n, h in zip(measured.shape[-2:], half, strict=True)]
         mesh = np.ascontiguousarray(measured[:, middle[0], middle[1]])
-        step = (1 / (self.cells * crystal.cell_A[0]), 1 / (self.cells * crystal.cell_A[1]))
+        step = (1 / (self._window_cells * crystal.cell_A[0]), 1 / (self._window_cells * crystal.cell_A[1]))
         area = (ky[1] - ky[0]) * (kx[1] - kx[0]) / (step[0] * step[1])
         matrix = detector_matrix(pixel_grid(ky, kx), k_step=step, half_width=half, blur=0.0, scale=float(area))
         return on_detector(matrix, torch.from_numpy(mesh)).numpy().reshape(-1, len(ky), len(kx))
@@ -115,6 +115,11 @@ class AbtemSimulator(ABC):
         atoms.positions += np.random.default_rng(displacement).normal(size=atoms.positions.shape) * deviation[:, None]
         atoms.wrap()
         return atoms
+
+    @property
+    def _window_cells(self) -> float:
+        """Cells on a side of the window in which a probe is computed."""
+        return self.cells
 
     @abstractmethod
     def _scan(self, specimen: Any, scan: abtem.CustomScan, energy_eV: float, probe: Probe) -> NDArray[np.float32]:
@@ -152,13 +157,17 @@ class Prism(AbtemSimulator):
 
     interpolation: int = parameter(1, "PRISM interpolation factor", min=1, max=8, step=1)
 
+    @property
+    def _window_cells(self) -> float:
+        return self.cells / self.interpolation
+
     def _scan(self, specimen: Any, scan: abtem.CustomScan, energy_eV: float, probe: Probe) -> NDArray[np.float32]:
         import abtem
 
         if probe.tilt_y_mrad or probe.tilt_x_mrad:
             raise ValueError("abTEM's PRISM has no mistilt; use the simulator 'multislice' or 'scattering_matrix'")
         matrix = abtem.SMatrix(
-            potential=specimen, semiangle_cutoff=probe.semiangle_mrad, energy=energy_eV, interpolation=self.interpolation, downsample=False
+            potential=specimen, semiangle_cutoff=probe.semiangle_mrad, energy=energy_eV, interpolation=self.interpolation
         )
         contrast = abtem.CTF(energy=energy_eV, semiangle_cutoff=probe.semiangle_mrad, **_aberrations(probe))
         return _measured(matrix.build().reduce(scan=scan, ctf=contrast, detectors=abtem.PixelatedDetector(max_angle=None)))

