@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from polwidgets.registry import Registry
@@ -36,3 +37,18 @@ class Crystal(Protocol):
 
 
 crystals: Final[Registry[Crystal]] = Registry("crystal", "polwidgets.crystal")
+
+
+def displaced(crystal: Crystal, *, displacement_A: float | None = None, direction_deg: float | None = None) -> Crystal:
+    """The crystal with another polar displacement or direction; what is None stays as it is.
+
+    Raises
+    ------
+    ValueError
+        The crystal has no polar displacement, and one other than zero is asked for.
+    """
+    wanted = {"displacement_A": displacement_A, "direction_deg": direction_deg}
+    changes = {name: value for name, value in wanted.items() if value is not None and hasattr(crystal, name)}
+    if displacement_A and "displacement_A" not in changes:
+        raise ValueError(f"{type(crystal).__name__} has no polar displacement; give a crystal with fields displacement_A and direction_deg")
+    return dataclasses.replace(crystal, **changes) if changes else crystal  # type: ignore[type-var]

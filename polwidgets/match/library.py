@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from polwidgets.crystal.base import Crystal, Site
+from polwidgets.crystal.base import Crystal, Site, displaced
 from polwidgets.electron import wave_number
 from polwidgets.match.conditions import Conditions
 from polwidgets.simulate.detector import detector_matrix, detector_points, on_detector
@@ -109,11 +109,15 @@ class Library:
         seen *= source_damping(order, conditions.source_A, self.cell_A)[:, None]
         return shift_series(seen, order, (conditions.origin_y, conditions.origin_x))
 
+    def crystal_of(self, variant: Variant) -> Crystal:
+        """The crystal with a variant's displacement."""
+        return displaced(self.crystal, displacement_A=variant.displacement_A, direction_deg=variant.direction_deg)
+
     def matrix(self, variant: Variant) -> ScatteringMatrix:
         """Scattering matrix of a variant."""
         if variant not in self._matrices:
             self._matrices[variant] = scattering_matrix(
-                displaced(self.crystal, variant),
+                self.crystal_of(variant),
                 voltage_kV=self.voltage_kV,
                 thicknesses_A=self.thicknesses_A,
                 k_incoming=self._k_incoming,
@@ -157,7 +161,7 @@ class Library:
     @functools.cached_property
     def fourfold(self) -> bool:
         """Whether turning the displacement by a quarter turns the whole crystal."""
-        first, second = (displaced(self.crystal, Variant(0.1, angle)).sites for angle in (20.0, 110.0))
+        first, second = (self.crystal_of(Variant(0.1, angle)).sites for angle in (20.0, 110.0))
         turned = [site._replace(down=-site.right % 1.0, right=site.down) for site in first]
 
         def key(site: Site) -> tuple[object, ...]:
@@ -165,13 +169,6 @@ class Library:
             return (site.element, *(round((value + 0.0005) % 1.0, 3) for value in (site.down, site.right, site.beam)), site.occupancy)
 
         return bool(np.isclose(*self.cell_A)) and sorted(map(key, turned)) == sorted(map(key, second))
-
-
-def displaced(crystal: Crystal, variant: Variant) -> Crystal:
-    """The crystal with another polar displacement."""
-    if variant.displacement_A == 0 and not hasattr(crystal, "displacement_A"):
-        return crystal
-    return dataclasses.replace(crystal, displacement_A=variant.displacement_A, direction_deg=variant.direction_deg)  # type: ignore[type-var]
 
 
 def shift_series(series: NDArray[np.float64], order: int, phase: tuple[float, float]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from polwidgets.crystal.base import Crystal
+from polwidgets.crystal.base import Crystal, displaced
 from polwidgets.cube.disk import fit_disk
 from polwidgets.cube.schema import require, require_calibrated, validate
 from polwidgets.cube.unit_cell import find_unit_cell
@@ -17,7 +17,7 @@ from polwidgets.electron import wave_number
 from polwidgets.match.coarse import coarse_search
 from polwidgets.match.conditions import Conditions
 from polwidgets.match.fit import fit_conditions
-from polwidgets.match.library import PARAELECTRIC, Library, Variant, displaced, shift_series
+from polwidgets.match.library import PARAELECTRIC, Library, shift_series
 from polwidgets.match.measurement import Measurement, Readings, measure, read_patterns
 from polwidgets.match.phase import refine_unit_cell
 from polwidgets.match.specimen import SpecimenFit
@@ -113,7 +113,7 @@ def mesh_for(readings: Readings, crystal: Crystal) -> int:
 
 def _brightest_column(crystal: Crystal) -> tuple[float, float]:
     """Phase (down, right) of the column that scatters most to high angles."""
-    average = displaced(crystal, Variant(0.0, 0.0))
+    average = displaced(crystal, displacement_A=0.0)
     strength: dict[tuple[float, float], float] = {}
     for site in average.sites:
         place = (round(site.down, 2) % 1.0, round(site.right, 2) % 1.0)
