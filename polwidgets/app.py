@@ -27,7 +27,7 @@ def view(scan: xr.DataArray, prediction: xr.Dataset | None = None) -> pn.viewabl
         Its map, as `pw.map_polarization` makes it.
     """
     model = CubeBrowserModel(scan)
-    views = [CubeBrowserPane(model)]
+    views: list[pn.viewable.Viewable | pn.viewable.Viewer] = [CubeBrowserPane(model)]
     if prediction is not None:
         views.append(LinkedMaps(prediction, cube=scan, state=model.state))
     return pn.Column(*views, sizing_mode="stretch_width", margin=16)

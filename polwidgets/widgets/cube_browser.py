@@ -14,21 +14,21 @@ from panel.custom import AnyWidgetComponent
 from polwidgets.widgets.browser_model import SYNCED, CubeBrowserModel
 from polwidgets.widgets.view_state import ViewState
 
-HERE: Final = Path(__file__).parent
+FOLDER: Final = Path(__file__).parent / "js"
 
 
 def browser_module(*names: str) -> str:
-    """One ES module out of several of this folder, since a host takes a single file.
+    """One ES module out of several of the folder js, since a host takes a single file.
 
     Modules come in the order in which they need each other; their relative imports are left out, because what they name
     is then in the same file. On disk they stay apart, so that Node can test them.
     """
-    lines = (line for name in names for line in (HERE / name).read_text(encoding="utf-8").splitlines())
+    lines = (line for name in names for line in (FOLDER / name).read_text(encoding="utf-8").splitlines())
     return "\n".join(line for line in lines if not (line.startswith("import ") and ' from "./' in line))
 
 
-ESM: Final = browser_module("cube_maths.js", "cube_browser.js")
-CSS: Final = (HERE / "cube_browser.css").read_text(encoding="utf-8")
+ESM: Final = browser_module("maths.mjs", "preview.mjs", "requests.mjs", "canvas_view.mjs", "overlays.mjs", "cube_browser.mjs")
+CSS: Final = (FOLDER / "cube_browser.css").read_text(encoding="utf-8")
 
 
 class CubeBrowser(anywidget.AnyWidget):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import holoviews as hv
@@ -32,7 +33,11 @@ from polwidgets.widgets.map_style import (
 from polwidgets.widgets.view_state import ViewState
 
 DETECTOR_TRAITS: Final = ("detector_center", "detector_inner", "detector_outer")
-SCALES: Final = {"linear": lambda values: values, "sqrt": np.sqrt, "log": np.log1p}
+SCALES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
+    "linear": lambda values: values,
+    "sqrt": np.sqrt,
+    "log": np.log1p,
+}
 
 ProbePosition = Stream.define("ProbePosition", row=0, column=0)
 VirtualDetector = Stream.define("VirtualDetector", center=(0.0, 0.0), inner=0.0, outer=0.0)

@@ -52,7 +52,7 @@ class PreviewPlan:
         return self.rows[index * self.rows_per_chunk : (index + 1) * self.rows_per_chunk]
 
 
-def plan_preview(shape: tuple[int, int, int, int], budget_bytes: float) -> PreviewPlan:
+def plan_preview(shape: tuple[int, ...], budget_bytes: float) -> PreviewPlan:
     """The finest preview of a cube of this shape (scan_y, scan_x, ky, kx) that stays within a budget."""
     scan_rows, scan_columns, height, width = shape
     if budget_bytes <= 0:
@@ -106,5 +106,6 @@ def binned(patterns: NDArray[np.float32], binning: int) -> NDArray[np.float32]:
         size = patterns.shape[axis]
         starts = np.arange(0, size, binning)
         counts = np.diff(np.append(starts, size)).astype(np.float32)
-        patterns = np.add.reduceat(patterns, starts, axis=axis) / (counts[:, None] if axis == -2 else counts)
+        sums: NDArray[np.float32] = np.add.reduceat(patterns, starts, axis=axis)
+        patterns = sums / (counts[:, None] if axis == -2 else counts)
     return patterns

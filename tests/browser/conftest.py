@@ -1,16 +1,10 @@
-"""A real JupyterLab, a real Panel server and a real Chromium, each started once."""
+"""The scene of `scene.py` in either host, each started once."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,33 +12,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-SYNTHETIC = Path(__file__).parents[1] / "widgets"
-sys.path.insert(0, str(SYNTHETIC))
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SCENE = Path(__file__).with_name("scene.py")
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.with_name("widgets"))]
+
+import hosts  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def _is_local(url: str) -> bool:
-    return url.startswith(("data:", "blob:", "about:")) or "://127.0.0.1" in url or "://localhost" in url
 
 
 class Scene:
@@ -100,30 +77,20 @@ class Scene:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=hosts.chromium_path(), args=hosts.FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
 def jupyter(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("jupyter")
-    notebook = {"cells": [_cell(SCENE.read_text() + "\nbrowser"), _cell("maps")], "metadata": _KERNEL, "nbformat": 4, "nbformat_minor": 4}
-    (folder / "scene.ipynb").write_text(json.dumps(notebook))
-    settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    tracker = folder / "settings" / "@jupyterlab" / "notebook-extension"
-    tracker.mkdir(parents=True)
-    (tracker / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
-    port = _free_port()
-    command = [
-        "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token=",
-        "--ServerApp.disable_check_xsrf=True", "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}",
-        f"--LabApp.user_settings_dir={folder / 'settings'}", f"--LabApp.workspaces_dir={folder / 'workspaces'}",
-    ]  # fmt: skip
-    private = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    private["IPYTHONDIR"] = str(folder / "ipython")
-
-    with _server(command, folder, private, f"http://127.0.0.1:{port}/api/status"), _page(chromium) as page:
+    hosts.write_notebook(folder / "scene.ipynb", [(HERE / "scene.py").read_text() + "\nbrowser", "maps"])
+    with hosts.jupyter(folder) as address, hosts.new_page(chromium) as page:
         scene = Scene("jupyter", page, folder)
-        page.goto(f"http://127.0.0.1:{port}/doc/tree/scene.ipynb")
-        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
-        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+        hosts.run_notebook(page, address, "scene.ipynb")
         _wait_until_drawn(page)
         yield scene
 
@@ -131,13 +98,11 @@ def jupyter(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="session")
 def panel(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("panel")
-    (folder / "scene.py").write_text(SCENE.read_text() + "\nimport panel as pn\npn.Column(browser, maps).servable()\n")
-    port = _free_port()
-    command = ["panel", "serve", str(folder / "scene.py"), "--address", "127.0.0.1", "--port", str(port)]
-
-    with _server(command, folder, {}, f"http://127.0.0.1:{port}/static/js/bokeh.min.js"), _page(chromium) as page:
+    app = folder / "scene.py"
+    app.write_text((HERE / "scene.py").read_text() + "\nimport panel as pn\npn.Column(browser, maps).servable()\n")
+    with hosts.panel(app) as address, hosts.new_page(chromium) as page:
         scene = Scene("panel", page, folder)
-        page.goto(f"http://127.0.0.1:{port}/scene")
+        page.goto(address)
         _wait_until_drawn(page)
         yield scene
 
@@ -151,54 +116,10 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     assert not found, "\n".join(found)
 
 
-@contextlib.contextmanager
-def _page(chromium: Browser) -> Iterator[Page]:
-    page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    try:
-        yield page
-    finally:
-        page.close()
-
-
 def _wait_until_drawn(page: Page) -> None:
-    page.wait_for_selector(".pw-browser", timeout=60_000)
+    hosts.wait_for_cube_browser(page)
     page.wait_for_selector(".bk-Canvas", timeout=60_000)
-    page.locator(".pw-browser .pw-note", has_text="exact").nth(1).wait_for()
 
 
-_KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-
-
-def _cell(source: str) -> dict[str, Any]:
-    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def _server(command: list[str], folder: Path, variables: dict[str, str], ready: str) -> Iterator[None]:
-    path = os.pathsep.join(filter(None, [str(SYNTHETIC), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, **variables, "PYTHONPATH": path, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    log = folder / "server.log"
-    with log.open("w") as output:
-        process = subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            _wait_until_ready(ready, process, log)
-            yield
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(url).close()
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"{url} did not answer within a minute:\n{log.read_text()}")
+def _is_local(url: str) -> bool:
+    return url.startswith(("data:", "blob:", "about:")) or "://127.0.0.1" in url or "://localhost" in url
