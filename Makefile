@@ -17,7 +17,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(NOTEBOOK)
 
 test: .venv/installed chromium
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 tests notebooks
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 tests $(wildcard notebooks/*.ipynb)
 
 check: .venv/installed
 	$(BIN)/ruff check .
