@@ -40,6 +40,7 @@ export class CanvasView {
       element("div", { class: "pw-limits" }, this.lowText, this.bar, this.highText, this.auto),
       this.readout);
     this.picture = document.createElement("canvas");
+    this.width = this.height = 0;
   }
 
   /** Put values (of shape rows x columns) into the picture that `draw` shows. */

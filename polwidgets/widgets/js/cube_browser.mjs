@@ -239,6 +239,7 @@ class Browser {
   schedule() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
+      if (!this.scan.width || !this.pattern.width) return; // not laid out yet; being laid out schedules again
       try {
         this.drawPattern();
         this.drawScan();
