@@ -207,8 +207,8 @@ def _estimated_rotation(cube: xr.DataArray, disk: DiskFit) -> float:
         )
     if not fit.decided:
         warnings.warn(
-            f"the rotation is {fit.rotation_deg:.1f} +- {fit.error_deg:.1f} degrees or half a turn more: the dark-field image does not decide "
-            f"(correlation {fit.sign_correlation:.2f}), as in thick crystals; pass scan_rotation_deg if you know it",
+            f"the rotation is {fit.rotation_deg:.1f} +- {fit.error_deg:.1f} degrees or half a turn more: the dark-field image does not "
+            f"decide (correlation {fit.sign_correlation:.2f}), as in thick crystals; pass scan_rotation_deg if you know it",
             stacklevel=3,
         )
     return fit.rotation_deg

@@ -159,18 +159,18 @@ def _good_pixels(
     """Good pixels and, by name, the bad ones."""
     missing = finite == 0
     sums = mean * finite
-    counts = bool(np.allclose(sums, np.rint(sums), atol=1e-6))
+    quantum = _quantum(sums)
     # compared with their neighbourhood on a square-root scale, on which counting noise is even
     root = np.sqrt(np.clip(np.where(missing, 0, mean), 0, None))
     around = median_filter(root, 5, mode="nearest")
     deviation = root - around
-    noise = 0.5 / np.sqrt(np.maximum(finite, 1)) if counts else np.zeros_like(mean)
+    noise = 0.5 * np.sqrt(quantum / np.maximum(finite, 1))
     # what is usual nearby, edges of disks included
     usual = np.maximum(median_filter(np.abs(deviation), 9, mode="nearest"), noise) + 0.02 * around + 1e-3 * root.max()
     # a Bragg spot has bright neighbours, a hot pixel has at most one
     hot = (deviation > OUTLIER * usual) & (root > 1.4 * rank_filter(root, -3, size=3, mode="nearest")) & ~missing
     # how many counts a living pixel there would have had: nobody is dead by chance
-    expected = around**2 * finite if counts else np.where(around > 0, np.inf, 0.0)
+    expected = around**2 * finite / max(quantum, 1e-30)
     silent = (largest <= 0) & ~missing
     signal = float(np.median(root[root > 0])) if (root > 0).any() else np.inf
     dead = silent & (around > 0.3 * signal) & (expected > SURE_COUNTS)
@@ -180,9 +180,17 @@ def _good_pixels(
         living = np.setdiff1d(np.arange(silent.shape[axis]), lines)
         for line in lines:
             beside = [living[living < line][-1:], living[living > line][:1]]
-            if all(len(side) and sums.take(side[0], axis=axis).sum() > (SURE_COUNTS if counts else 0) for side in beside):
+            if all(len(side) and sums.take(side[0], axis=axis).sum() > SURE_COUNTS * quantum for side in beside):
                 dead[(slice(None),) * axis + (line,)] = True
     return ~(missing | hot | dead), {"NaN": missing, "hot": hot, "dead": dead}
+
+
+def _quantum(sums: NDArray[np.float64]) -> float:
+    """What one count adds: 1 in counts, about the gain in sparse patterns that were flat-fielded, 0 where nothing tells."""
+    if np.allclose(sums, np.rint(sums), atol=1e-6):
+        return 1.0
+    positive = sums[sums > 0]
+    return float(np.quantile(positive, 0.05)) if len(positive) < 0.95 * sums.size and len(positive) else 0.0
 
 
 def _bad_values(finite: NDArray[np.int64], smallest: NDArray[np.float64], patterns: int) -> list[Finding]:
@@ -203,8 +211,9 @@ def _bad_values(finite: NDArray[np.int64], smallest: NDArray[np.float64], patter
             Finding(
                 "warning",
                 "negative",
-                f"intensities go down to {smallest.min():.4g} ({int((smallest < 0).sum())} of {smallest.size} detector pixels), expected none below 0; "
-                "a dark reference was probably subtracted: clip with cube.clip(min=0) if that is noise, or check the file's signedness",
+                f"intensities go down to {smallest.min():.4g} ({int((smallest < 0).sum())} of {smallest.size} detector pixels), "
+                "expected none below 0; a dark reference was probably subtracted: clip with cube.clip(min=0) if that is noise, "
+                "or check the file's signedness",
             )
         )
     return findings
@@ -265,7 +274,8 @@ def _empty(total: NDArray[np.float64]) -> list[Finding]:
             Finding(
                 "warning",
                 "empty",
-                f"{empty.sum()} of {empty.size} patterns are empty (within {where}); the scan may be incomplete: crop it, or expect no result there",
+                f"{empty.sum()} of {empty.size} patterns are empty (within {where}); "
+                "the scan may be incomplete: crop it, or expect no result there",
             )
         ]
     return []
@@ -292,8 +302,8 @@ def _geometry(cube: xr.DataArray, cell_A: tuple[float, float] | None) -> list[Fi
             Finding(
                 "error",
                 "small",
-                f"the scan covers {extent[0]:.2f} x {extent[1]:.2f} {LENGTH}, less than one unit cell of {cell_A[0]:.2f} x {cell_A[1]:.2f}; "
-                "scan a larger region, check scan_step_A, or use context='pattern'",
+                f"the scan covers {extent[0]:.2f} x {extent[1]:.2f} {LENGTH}, less than one unit cell of "
+                f"{cell_A[0]:.2f} x {cell_A[1]:.2f}; scan a larger region, check scan_step_A, or use context='pattern'",
             )
         )
     if step > 0.5 * min(cell_A):

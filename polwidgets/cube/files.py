@@ -213,7 +213,11 @@ def _label(path: Path, found: RawScan, scan_shape: tuple[int, int] | None, *, ne
     if patterns.chunks and any(len(sizes) > 1 for sizes in patterns.chunks[2:]):
         patterns = patterns.rechunk({2: -1, 3: -1})
     return make_cube(
-        patterns, scan_step_A=_both(steps["scan_y"], steps["scan_x"]), k_step=_both(steps["ky"], steps["kx"]), center_px=center, **found.attrs
+        patterns,
+        scan_step_A=_both(steps["scan_y"], steps["scan_x"]),
+        k_step=_both(steps["ky"], steps["kx"]),
+        center_px=center,
+        **found.attrs,
     )
 
 

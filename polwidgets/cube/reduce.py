@@ -18,6 +18,7 @@ from polwidgets.cube.schema import validate
 from polwidgets.cube.stream import map_blocks
 
 BUFFER_BYTES: Final = 4 * 2**20  # fits the cache; measured best on 64 x 64 to 256 x 256 patterns
+EXACT_PIXELS: Final = 1024
 
 
 def virtual_image(cube: xr.DataArray, detector: Detector) -> xr.DataArray:
@@ -91,7 +92,7 @@ def mean_pattern(cube: xr.DataArray) -> xr.DataArray:
 
 def project(cube: xr.DataArray, masks: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sums of every pattern over weights (masks, ky, kx); returns (masks, scan_y, scan_x)."""
-    rows, columns = (_support(masks.any(axis=(0, other))) for other in (2, 1))
+    rows, columns = (_support(np.flatnonzero(masks.any(axis=(0, other)))) for other in (2, 1))
     weights = np.ascontiguousarray(masks[:, rows, columns].reshape(len(masks), -1).T)
 
     def reduce_block(patterns: NDArray[Any]) -> NDArray[np.float64]:
@@ -109,28 +110,36 @@ def _project_block(patterns: NDArray[Any], weights: NDArray[np.float32]) -> NDAr
     exact = np.float64 if patterns.dtype.itemsize > 4 else np.float32
     tile = max(1, BUFFER_BYTES // (4 * weights.shape[0]))
     buffer = np.empty((min(tile, width), *patterns.shape[2:]), exact)
-    sums = np.empty((height, width, weights.shape[1]))
+    sums = np.zeros((height, width, weights.shape[1]))
+    exactly = weights.astype(exact, copy=False)
+    starts = range(0, len(weights), EXACT_PIXELS)
     for y in range(height):
         for x in range(0, width, tile):
             part = patterns[y, x : x + tile]
             filled = buffer[: len(part)]
             np.copyto(filled, part, casting="unsafe")
-            sums[y, x : x + tile] = filled.reshape(len(part), -1) @ weights.astype(exact, copy=False)
+            rows = filled.reshape(len(part), -1)
+            # float32 sums of a thousand pixels are good to 1e-6, those of a whole detector are not
+            sums[y, x : x + tile] = sum((rows[:, at : at + EXACT_PIXELS] @ exactly[at : at + EXACT_PIXELS]).astype(float) for at in starts)
     return sums
 
 
 def _sum_patterns(patterns: NDArray[Any]) -> NDArray[np.float64]:
-    ones = np.ones(patterns.shape[1], np.float32 if patterns.dtype.itemsize <= 4 else np.float64)
-    total = np.zeros(patterns.shape[2] * patterns.shape[3])
-    # a row of the scan at a time: sums of counts over a row are exact in float32, over the scan they need float64
-    for row in patterns:
-        total += ones @ row.reshape(len(ones), -1).astype(ones.dtype)
+    """Sum over (y, x), in a buffer that stays in the cache."""
+    rows = patterns.reshape(-1, patterns.shape[2] * patterns.shape[3])
+    exact = np.float64 if patterns.dtype.itemsize > 4 else np.float32
+    tile = max(1, BUFFER_BYTES // (4 * rows.shape[1]))
+    buffer = np.empty((min(tile, len(rows)), rows.shape[1]), exact)
+    total = np.zeros(rows.shape[1])
+    for start in range(0, len(rows), tile):
+        part = rows[start : start + tile]
+        np.copyto(buffer[: len(part)], part, casting="unsafe")
+        total += np.ones(len(part), exact) @ buffer[: len(part)]
     return total.reshape(patterns.shape[2:])
 
 
-def _support(used: NDArray[np.bool_]) -> slice:
-    """The smallest slice that holds every used index, so that small detectors are cheap."""
-    indices = np.flatnonzero(used)
+def _support(indices: NDArray[np.int64]) -> slice:
+    """The smallest slice that holds every index, so that small detectors are cheap."""
     return slice(indices[0], indices[-1] + 1) if len(indices) else slice(0, 1)
 
 

@@ -45,7 +45,17 @@ def straighten(
     patterns = patterns.rechunk({2: -1, 3: -1})
     centers = da.from_array(centers_px, chunks=(*patterns.chunks[:2], 2), name=False)
     moved = da.blockwise(
-        _move, "yxuv", patterns, "yxuv", centers, "yxc", center=center_px, matrix=matrix, concatenate=True, dtype=np.float32, meta=np.empty((0,) * 4, np.float32)
+        _move,
+        "yxuv",
+        patterns,
+        "yxuv",
+        centers,
+        "yxc",
+        center=center_px,
+        matrix=matrix,
+        concatenate=True,
+        dtype=np.float32,
+        meta=np.empty((0,) * 4, np.float32),
     )
     return cube.copy(data=moved)
 
@@ -59,7 +69,9 @@ def stretch_matrix(ellipticity: float, angle_deg: float) -> NDArray[np.float64]:
     return np.asarray(long * np.outer(along, along) + np.outer(across, across) / long)
 
 
-def _move(patterns: NDArray[Any], centers: NDArray[np.float64], *, center: tuple[float, float], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+def _move(
+    patterns: NDArray[Any], centers: NDArray[np.float64], *, center: tuple[float, float], matrix: NDArray[np.float64]
+) -> NDArray[np.float32]:
     height, width = patterns.shape[2:]
     offsets = np.stack(np.meshgrid(np.arange(height) - center[0], np.arange(width) - center[1], indexing="ij"), -1) @ matrix.T
     flat, places = patterns.reshape(-1, 1, height, width), centers.reshape(-1, 1, 1, 2)

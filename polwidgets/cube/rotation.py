@@ -14,7 +14,6 @@ from polwidgets.cube.detectors import Annulus, Disk
 from polwidgets.cube.reduce import center_of_mass, virtual_image
 from polwidgets.cube.schema import step_of, validate
 
-
 UNDECIDED: Final = 0.6
 
 
@@ -92,7 +91,7 @@ def _least_curl(field: NDArray[np.float64], dark: NDArray[np.float64], steps: tu
     left = np.cos(angle) * curl - np.sin(angle) * divergence
     correlation = float(np.corrcoef(turned.ravel(), -dark.ravel())[0, 1]) if dark.std() > 0 else 0.0
     # a faint correlation decides nothing: then the half turn is chosen in which scan and detector are nearer to parallel
-    if correlation < 0 and abs(correlation) > UNDECIDED or abs(correlation) <= UNDECIDED and np.cos(angle) < 0:
+    if correlation < 0 if abs(correlation) > UNDECIDED else np.cos(angle) < 0:
         angle += np.pi
     power = (left**2).mean() + (turned**2).mean()
     return float(180 - (180 - np.rad2deg(angle)) % 360), float((left**2).mean() / power) if power > 0 else 0.5, abs(correlation)

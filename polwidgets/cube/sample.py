@@ -26,5 +26,6 @@ def sample(name: str) -> xr.DataArray:
     folder = Path(str(resources.files("polwidgets"))) / "data"
     samples = {path.name.removesuffix(".zip").removesuffix(".zarr"): path for path in sorted(folder.glob("*.zarr*"))}
     if name not in samples:
-        raise ValueError(f"there is no sample {name!r}; there are: {', '.join(samples) or 'none (was the package built without its data?)'}")
+        known = ", ".join(samples) or "none (was the package built without its data?)"
+        raise ValueError(f"there is no sample {name!r}; there are: {known}")
     return open_cube(samples[name])

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, TypeVar
 
-import dask
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -67,7 +66,7 @@ def load(cube: xr.DataArray, block: Block) -> NDArray[Any]:
     part = cube[block.scan_y, block.scan_x]
     if part.chunks:
         # the threads are ours: dask must not start its own inside them
-        return np.asarray(dask.compute(part.data, scheduler="synchronous")[0])
+        return np.asarray(part.data.compute(scheduler="synchronous"))
     return part.to_numpy()
 
 

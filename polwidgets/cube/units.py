@@ -42,9 +42,11 @@ def wavenumber_in_inverse_angstrom(value: float, unit: str | None, voltage_kV: f
     plain = _plain(unit)
     if plain in _MRAD_PER:
         if voltage_kV is None:
-            raise ValueError(f"the file gives its detector pixel as {value:g} {unit}, which needs the voltage; pass voltage_kV=... (or k_step=...)")
+            raise ValueError(
+                f"the file gives its detector pixel as {value:g} {unit}, which needs the voltage; pass voltage_kV=... (or k_step=...)"
+            )
         return wave_number(abs(float(value)) * _MRAD_PER[plain], voltage_kV)
-    inverse = re.fullmatch(r"1/(.+)|(.+?)\^?[-−]1", plain)
+    inverse = re.fullmatch(r"1/(.+)|(.+?)\^?-1", plain)
     factor = _ANGSTROM_PER.get(next(filter(None, inverse.groups()))) if inverse else None
     return None if factor is None else abs(float(value)) / factor
 

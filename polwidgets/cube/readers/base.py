@@ -67,4 +67,5 @@ def lazy(source: Any) -> da.Array:
         dtype=source.dtype,
         previous_chunks=getattr(source, "chunks", None),
     )
-    return da.from_array(source, chunks=chunks, lock=False, name=False)
+    patterns: da.Array = da.from_array(source, chunks=chunks, lock=False, name=False)
+    return patterns

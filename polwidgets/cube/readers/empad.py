@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +34,8 @@ class Empad:
         tree = None
         if header is not None:
             try:
-                tree = ElementTree.parse(header).getroot()
-            except ElementTree.ParseError as error:
+                tree = ET.parse(header).getroot()
+            except ET.ParseError as error:
                 raise ValueError(f"{header} is not readable XML ({error}); is it truncated?") from error
         raw = _raw_of(header, tree) if header == path and tree is not None else path
         frame_bytes = 4 * ROWS * SIZE
@@ -64,7 +64,7 @@ def _header_of(raw: Path) -> Path | None:
     return None
 
 
-def _raw_of(header: Path, tree: ElementTree.Element) -> Path:
+def _raw_of(header: Path, tree: ET.Element) -> Path:
     element = tree.find("raw_file")
     name = Path((element.get("filename") if element is not None else None) or "").name
     raw = header.parent / name
@@ -73,7 +73,7 @@ def _raw_of(header: Path, tree: ElementTree.Element) -> Path:
     return raw
 
 
-def _scan_shape(raw: Path, tree: ElementTree.Element | None) -> tuple[int, int] | None:
+def _scan_shape(raw: Path, tree: ET.Element | None) -> tuple[int, int] | None:
     if tree is not None:
         columns, rows = tree.findtext("pix_x"), tree.findtext("pix_y")
         if columns and rows:
@@ -83,7 +83,7 @@ def _scan_shape(raw: Path, tree: ElementTree.Element | None) -> tuple[int, int] 
 
 
 def _calibration(
-    tree: ElementTree.Element | None, shape: tuple[int, int] | None
+    tree: ET.Element | None, shape: tuple[int, int] | None
 ) -> tuple[tuple[Measure, Measure] | None, tuple[Measure, Measure] | None]:
     """Scan step and detector pixel; old files give the field of view as a pair in metres, newer ones along the longer side."""
     if tree is None:
@@ -105,7 +105,7 @@ def _calibration(
     return scan_step, k_step
 
 
-def _voltage(tree: ElementTree.Element | None) -> dict[str, float | str]:
+def _voltage(tree: ET.Element | None) -> dict[str, float | str]:
     for tag in ("source.get_voltage", "high_voltage"):
         volts = None if tree is None else tree.findtext(f"iom_measurements/{tag}")
         if volts:

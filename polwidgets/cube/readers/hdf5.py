@@ -61,7 +61,9 @@ class Hdf5:
             return file[self.dataset]
         stacks = [dataset for dataset in _datasets(file) if _is_scan(dataset)]
         if not stacks:
-            raise ValueError(f"{path} holds no four-dimensional numeric dataset; it holds {_listing(file)}. For a list of patterns pass dataset=...")
+            raise ValueError(
+                f"{path} holds no four-dimensional numeric dataset; it holds {_listing(file)}. For a list of patterns pass dataset=..."
+            )
         if len(stacks) > 1:
             raise ValueError(f"{path} holds several 4D datasets; pass dataset=... with one of {', '.join(d.name for d in stacks)}")
         return stacks[0]

@@ -41,13 +41,13 @@ class Zarr:
                 f"{path} holds {kind}: its variables are {', '.join(names) or 'none'}; a cube has 'intensity'. "
                 f"Open it with xarray.open_zarr({str(path)!r})"
             )
-        cube = xr.open_zarr(store, chunks=None, consolidated=False)["intensity"]
+        cube: xr.DataArray = xr.open_zarr(store, chunks=None, consolidated=False)["intensity"]
         # dask fuses slices into the read of the file, so that one pattern costs one chunk
         return cube.copy(data=lazy(group["intensity"]))
 
 
 def _from_abtem(array: Any, metadata: dict[str, Any]) -> RawScan:
-    """abTEM's (x, y, kx, ky) with y upward; lengths in angstrom, wave numbers in 1/angstrom."""
+    """Patterns in abTEM's (x, y, kx, ky) with y upward; lengths in angstrom, wave numbers in 1/angstrom."""
     axes = [metadata["axes"][f"axis_{index}"] for index in range(array.ndim)]
     labels = tuple(axis["label"] for axis in axes)
     if labels != ("x", "y", "kx", "ky"):

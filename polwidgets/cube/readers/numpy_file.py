@@ -69,7 +69,8 @@ class _ReadOnce:
         with self._lock:
             if self._array is None:
                 self._array = self.read()
-        return self._array[index]
+        part: NDArray[Any] = self._array[index]
+        return part
 
 
 def _member(path: Path, name: str) -> NDArray[Any]:
@@ -87,7 +88,7 @@ def _shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     with zipfile.ZipFile(path) as archive:
         for entry in archive.namelist():
             with archive.open(entry) as member:
-                header = np.lib.format.read_array_header_1_0 if np.lib.format.read_magic(member) == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = header(member)
+                first = np.lib.format.read_magic(member) == (1, 0)
+                shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(member)
                 shapes[entry.removesuffix(".npy")] = (shape, dtype)
     return shapes

@@ -74,9 +74,9 @@ class _Files:
     def __getitem__(self, index: tuple[Any, ...]) -> NDArray[Any]:
         which, *rest = index if isinstance(index, tuple) else (index,)
         if isinstance(which, (int, np.integer)):
-            return self._read(self.files[which])[tuple(rest)]
+            return np.asarray(self._read(self.files[which])[tuple(rest)])
         chosen = np.arange(len(self.files))[which]
-        return np.stack([self._read(self.files[number]) for number in chosen])[(slice(None), *rest)]
+        return np.asarray(np.stack([self._read(self.files[number]) for number in chosen])[(slice(None), *rest)])
 
     def _read(self, file: Path) -> NDArray[Any]:
         import tifffile
@@ -86,7 +86,9 @@ class _Files:
         except Exception as error:  # whatever the decoder raises
             raise ValueError(f"{file} is not a readable TIFF ({error}); is it truncated?") from error
         if pattern.size != np.prod(self.pattern_shape) or pattern.shape[-2:] != self.pattern_shape:
-            raise ValueError(f"{file} has shape {pattern.shape}, the first file of the folder {self.pattern_shape}; all patterns must be alike")
+            raise ValueError(
+                f"{file} has shape {pattern.shape}, the first file of the folder {self.pattern_shape}; all patterns must be alike"
+            )
         return pattern.reshape(self.pattern_shape).astype(self.dtype, copy=False)
 
 

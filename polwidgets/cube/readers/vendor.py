@@ -51,7 +51,9 @@ class Vendor:
         except ImportError as error:
             raise ImportError(f"rosettasciio's {name} reader needs another package; pip install 'polwidgets[io]' ({error})") from error
         except NotImplementedError as error:
-            raise ValueError(f"rosettasciio cannot read {path}: {error}; export it from the vendor's program, for example as HDF5") from error
+            raise ValueError(
+                f"rosettasciio cannot read {path}: {str(error).rstrip('.')}; export it from the vendor's program, for example as HDF5"
+            ) from error
         except Exception as error:  # plugins raise whatever a damaged file makes them run into
             raise ValueError(f"{path} is not a readable {name} file ({type(error).__name__}: {error}); is it truncated?") from error
         signal = self._choose(path, signals)
@@ -87,7 +89,7 @@ def _whole_patterns(data: Any) -> Any:
     if not isinstance(data, da.Array):
         return lazy(data)
     # dask's automatic blocks cut patterns; the plugins' own memory maps do not mind
-    return data.rechunk({axis: -1 for axis in (data.ndim - 2, data.ndim - 1)})
+    return data.rechunk(dict.fromkeys((data.ndim - 2, data.ndim - 1), -1))
 
 
 def _measure(axis: dict[str, Any]) -> Measure:
