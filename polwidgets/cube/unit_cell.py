@@ -18,6 +18,8 @@ from scipy.optimize import least_squares
 from polwidgets.cube.schema import LENGTH, require_calibrated, step_of
 
 STAR = np.array([[1, 0], [0, 1], [1, 1], [1, -1]])  # the harmonics that a lattice image has
+PROPOSALS = 3
+CHANCE = 60.0  # pixels: the best of all lattices explains as much of white noise as 20 to 50 pixels hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +111,11 @@ def find_unit_cell(
         raise ValueError(f"the scan step is over half a unit cell ({min(cell_A):.2f} {LENGTH}); the lattice cannot be seen, check scan_step_A")
     values = np.asarray(image.values, float)
     values = (values - values.mean()) / (values.std() or 1.0)
-    start = _propose(values, y, x, cell_A, tolerance)
-    coefficients = np.concatenate([np.zeros((1, 2)), start.T])
-    affine = _refine(values, y, x, coefficients)
-    explained = _explained(values, y, x, affine)
-    chance = 4.0 * len(STAR) / values.size  # what noise alone would explain, twice over
-    if explained < max(0.02, chance):
+    # over few cells a harmonic's peak is wide enough to pass for another's; the refined fits tell them apart
+    proposed = [np.concatenate([np.zeros((1, 2)), vectors.T]) for vectors in _propose(values, y, x, cell_A, tolerance)]
+    refined = [_refine(values, y, x, coefficients) for coefficients in proposed]
+    explained, affine = max(((_explained(values, y, x, fit), fit) for fit in refined), key=lambda found: found[0])
+    if explained < max(0.02, CHANCE / values.size):
         raise ValueError(
             f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (it explains {explained:.1%} of the contrast); "
             "check the crystal and scan_step_A, or use more dose"
@@ -150,10 +151,10 @@ def fold(values: NDArray[np.float64], phase: NDArray[np.float64], *, cells: int)
 
 def _propose(
     values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], cell_A: tuple[float, float], tolerance: float
-) -> NDArray[np.float64]:
-    """Reciprocal lattice vectors (rows, in (y, x)) whose power in the windowed spectrum is largest.
+) -> list[NDArray[np.float64]]:
+    """Pairs of reciprocal lattice vectors (rows, in (y, x)) with much power in the windowed spectrum, best first.
 
-    The two vectors are turned together and may then each move by the tolerance.
+    The two vectors are turned together and may then each move by the tolerance; a pair counts with all its harmonics.
     """
     window = np.hanning(len(y) + 2)[1:-1, None] * np.hanning(len(x) + 2)[None, 1:-1]
     signal = window * (values - (window * values).sum() / window.sum())
@@ -171,20 +172,20 @@ def _propose(
     angles = np.arange(-reach, reach, angle_step)
     offsets = np.arange(-tolerance, tolerance + 1e-9, max(0.25 * angle_step, 0.01))
     stretch, skew = (grid.ravel() for grid in np.meshgrid(offsets, offsets, indexing="ij"))
-    best, found = -1.0, np.zeros((2, 2))
+    scores, pairs = [], []
     for angle in angles:
         down, right = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-        score, chosen = 0.0, []
+        chosen = []
         for own, other, edge in ((down, right, cell_A[0]), (right, down, cell_A[1])):
             candidates = (own * (1 + stretch[:, None]) + other * skew[:, None]) / edge
             powers = power(candidates)
             # a mild preference for the undistorted lattice decides between equals
             powers = powers * np.exp(-0.5 * (stretch**2 + skew**2) / tolerance**2)
             chosen.append(candidates[powers.argmax()])
-            score += powers.max()
-        if score > best:
-            best, found = score, np.array(chosen)
-    return found
+        pairs.append(np.array(chosen))
+        scores.append(float(power(STAR @ pairs[-1]).sum()))
+    peaks = np.flatnonzero((scores >= np.roll(scores, 1)) & (scores >= np.roll(scores, -1)))
+    return [pairs[index] for index in sorted(peaks, key=lambda index: -scores[index])[:PROPOSALS]]
 
 
 def _design(y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
