@@ -57,7 +57,8 @@ def serve(
     pn.extension(inline=True)
     scan, prediction = _open(path, map_path)
     title = "polwidgets" if path is None else f"{Path(path).name} · polwidgets"
-    pn.serve(lambda: view(scan, prediction), port=port, address=address, websocket_origin=f"{address}:{port}", show=show, title=title)
+    origins = [f"{address}:{port}", f"localhost:{port}"]
+    pn.serve(lambda: view(scan, prediction), port=port, address=address, websocket_origin=origins, show=show, title=title)
 
 
 def _open(path: str | Path | None, map_path: str | Path | None = None) -> tuple[xr.DataArray, xr.Dataset | None]:

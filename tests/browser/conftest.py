@@ -27,8 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Scene:
     """`scene.py` shown in a host: its page, the file in which it writes its state, and what went wrong meanwhile."""
 
-    def __init__(self, host: str, page: Page, folder: Path) -> None:
-        self.host = host
+    def __init__(self, page: Page, folder: Path) -> None:
         self.page = page
         self.complaints: list[str] = []
         self._state = folder / "state.json"
@@ -89,7 +88,7 @@ def jupyter(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("jupyter")
     hosts.write_notebook(folder / "scene.ipynb", [(HERE / "scene.py").read_text() + "\nbrowser", "maps"])
     with hosts.jupyter(folder) as address, hosts.new_page(chromium) as page:
-        scene = Scene("jupyter", page, folder)
+        scene = Scene(page, folder)
         hosts.run_notebook(page, address, "scene.ipynb")
         _wait_until_drawn(page)
         yield scene
@@ -101,10 +100,15 @@ def panel(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     app = folder / "scene.py"
     app.write_text((HERE / "scene.py").read_text() + "\nimport panel as pn\npn.Column(browser, maps).servable()\n")
     with hosts.panel(app) as address, hosts.new_page(chromium) as page:
-        scene = Scene("panel", page, folder)
+        scene = Scene(page, folder)
         page.goto(address)
         _wait_until_drawn(page)
         yield scene
+
+
+@pytest.fixture(scope="session")
+def scene_type() -> type[Scene]:
+    return Scene
 
 
 @pytest.fixture(params=["jupyter", "panel"])

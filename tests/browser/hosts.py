@@ -89,6 +89,15 @@ def panel(app: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/{app.stem}"
 
 
+@contextlib.contextmanager
+def app(folder: Path, *paths: str) -> Iterator[str]:
+    """`polwidgets app` in a folder; yields its address."""
+    port = _free_port()
+    command = ["polwidgets", "app", *paths, "--port", str(port), "--no-browser"]
+    with _server(command, folder, {}, f"http://127.0.0.1:{port}/static/js/bokeh.min.js"):
+        yield f"http://127.0.0.1:{port}"
+
+
 def wait_for_cube_browser(page: Page) -> None:
     """Return once pattern and scan image are drawn from exact values."""
     page.wait_for_selector(".pw-browser", timeout=60_000)

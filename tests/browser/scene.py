@@ -2,12 +2,12 @@
 import json
 from pathlib import Path
 
-from synthetic import make_prediction, make_scan
+from synthetic import make_map, make_scan
 
 import polwidgets as pw
 
 scan = make_scan()
-prediction = make_prediction(scan)
+prediction = make_map(scan)
 browser = pw.CubeBrowser(scan)
 state = browser.state
 maps = pw.LinkedMaps(prediction, cube=scan, state=state)

@@ -10,7 +10,7 @@ import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import synthetic  # noqa: E402
+import synthetic
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +20,4 @@ def scan() -> xr.DataArray:
 
 @pytest.fixture(scope="session")
 def prediction(scan: xr.DataArray) -> xr.Dataset:
-    return synthetic.make_prediction(scan)
+    return synthetic.make_map(scan)

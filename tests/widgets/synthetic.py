@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 
 import polwidgets as pw
-from polwidgets.directions import NAMES, nearest_class
+from polwidgets.directions import nearest_class
+from polwidgets.models.prediction import make_prediction
 
 
 def make_scan(scan_shape: tuple[int, int] = (20, 28), detector_shape: tuple[int, int] = (32, 40)) -> xr.DataArray:
@@ -27,26 +28,15 @@ def make_scan(scan_shape: tuple[int, int] = (20, 28), detector_shape: tuple[int,
     )
 
 
-def make_prediction(scan: xr.DataArray, *, wall: float = 0.4) -> xr.Dataset:
+def make_map(scan: xr.DataArray, *, wall: float = 0.4) -> xr.Dataset:
     """Two domains, 45 degrees above the slanted wall and 180 below, with a spot of doubt in the upper right."""
     height, width = scan.shape[:2]
     rows, columns = np.mgrid[:height, :width]
-    upper = rows < wall * height + 0.2 * columns
-    direction = np.where(upper, 45.0, 180.0)
+    direction = np.where(rows < wall * height + 0.2 * columns, 45.0, 180.0)
     doubt = np.hypot(rows - 0.2 * height, columns - 0.8 * width) < 0.15 * height
-    confidence = np.where(doubt, 0.2, 0.9)
-    probability = np.full((height, width, 8), ((1 - confidence) / 7)[..., None])
-    label = nearest_class(direction)
-    np.put_along_axis(probability, label[..., None].astype(int), confidence[..., None], axis=-1)
-    plane = ("scan_y", "scan_x")
-    return xr.Dataset(
-        {
-            "direction_deg": (plane, direction),
-            "direction": (plane, label, {"flag_values": list(range(8)), "flag_meanings": " ".join(NAMES)}),
-            "probability": ((*plane, "direction"), probability),
-            "confidence": (plane, confidence),
-            "displacement_pm": (plane, 12.0 + rows / height),
-        },
-        coords={dim: scan[dim] for dim in plane},
-        attrs={"model": "synthetic"},
+    confidence = np.where(doubt, 0.2, 0.9)[..., None]
+    probability = np.where(np.arange(8) == nearest_class(direction)[..., None], confidence, (1 - confidence) / 7)
+    displacement = np.broadcast_to(12.0 + rows / height, direction.shape)
+    return make_prediction(
+        scan, probability=probability, displacement_pm=displacement, displacement_error_pm=0.1 * displacement, model="synthetic"
     )

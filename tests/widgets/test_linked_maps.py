@@ -68,7 +68,7 @@ def test_the_state_moves_the_maps(prediction, scan):
     )
 
 
-def test_arrows_point_up_on_screen_where_they_should(prediction, scan):
+def test_arrows_point_up_on_screen_where_they_should(prediction):
     layers = figures(pw.LinkedMaps(prediction.assign(direction_deg=prediction["direction_deg"] * 0 + 90.0), arrows=4))
     arrows = layers["Polarization direction"][()].values()[1]
     x0, y0, x1, y1 = (arrows.dimension_values(index) for index in range(4))

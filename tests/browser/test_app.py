@@ -1,0 +1,31 @@
+"""The app as its command serves it, on files."""
+
+from __future__ import annotations
+
+import hosts
+import pytest
+from synthetic import make_map, make_scan
+
+import polwidgets as pw
+
+
+@pytest.fixture(scope="module")
+def served(chromium, scene_type, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("app")
+    scan = make_scan()
+    pw.save_cube(scan, folder / "scan.zarr")
+    make_map(scan).to_zarr(folder / "map.zarr", consolidated=False)
+    with hosts.app(folder, "scan.zarr", "map.zarr") as address, hosts.new_page(chromium) as page:
+        scene = scene_type(page, folder)
+        page.goto(address)
+        hosts.wait_for_cube_browser(page)
+        page.wait_for_selector(".bk-Canvas")
+        yield scene
+
+
+def test_scan_and_map_are_shown_on_one_state(served):
+    scan = served.canvas("Scan image")
+    served.drag(served.at(scan, 3, 4, (20, 28)), served.at(scan, 17, 6, (20, 28)))
+    served.page.locator("[role=status]", has_text="position (17, 6)").wait_for()
+    assert served.page.title() == "scan.zarr · polwidgets"
+    assert not served.complaints
