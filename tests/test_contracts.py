@@ -6,18 +6,24 @@ import dataclasses
 import itertools
 import json
 import typing
+from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
+import polwidgets as pw
 from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.readers.base import readers
-from polwidgets.models.base import models
+from polwidgets.match.specimen import SpecimenFit
+from polwidgets.models.base import Context, Model, models
+from polwidgets.progress import reporter
 from polwidgets.registry import Registry
 from polwidgets.simulate.base import Simulator, simulators
 from polwidgets.simulate.probe import Probe
 
 REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, readers, models)
+silent = reporter(False)
 EVERY_PART = [(registry, name) for registry in REGISTRIES for name in registry]
 
 
@@ -105,7 +111,7 @@ def test_crystals_are_whole(name: str) -> None:
 def test_simulators_make_the_same_patterns_again_and_leave_their_inputs_alone(name: str) -> None:
     if name in {"multislice", "prism"}:
         pytest.importorskip("abtem", reason="the extra 'sim' is not installed")
-    coarse = {"cells": 2, "sampling_A": 0.13} if name in {"multislice", "prism"} else {}
+    coarse = {"cells": 2, "sampling_A": 0.13} if name in {"multislice", "prism"} else {"mesh": 3, "k_limit": 2.0}
     simulator = simulators.build(name, **coarse)
     assert isinstance(simulator, Simulator)
     positions = np.array([[0.3, 1.1], [1.9, 0.2], [1.0, 3.0]])
@@ -121,3 +127,50 @@ def test_simulators_make_the_same_patterns_again_and_leave_their_inputs_alone(na
     np.testing.assert_array_equal(first, again)
     for array, was in zip((positions, ky, kx), before, strict=True):
         np.testing.assert_array_equal(array, was)
+
+
+@pytest.fixture(scope="module")
+def matched() -> tuple[xr.DataArray, SpecimenFit]:
+    """A small scan, twelve positions a cell, and its specimen."""
+    scan = pw.simulate_scan(
+        "knn", direction_deg=45.0, thickness_A=119.1, scan_shape=(24, 26), cells=(2.0, 2.17), detector_shape=(40, 40), dose=2e4, k_limit=2.7
+    )
+    return scan, pw.match(scan, thickness_range_A=(80.0, 160.0))
+
+
+def fitted(name: str, scan: xr.DataArray, specimen: SpecimenFit) -> Model:
+    model = models.build(name)
+    if model.trains_on == "specimen":
+        return model.fit(specimen, seed=5, progress=silent)
+    from polwidgets.simulate.labelled import labelled_patterns
+
+    return model.fit(labelled_patterns(specimen, scan, seed=5, progress=silent), seed=5, progress=silent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("context", ["unit_cell", "pattern"])
+@pytest.mark.parametrize("name", models.names())
+def test_models_predict_the_same_again_and_leave_the_scan_alone(
+    name: str, context: Context, matched: tuple[xr.DataArray, SpecimenFit]
+) -> None:
+    scan, specimen = matched
+    before = scan.copy(deep=True)
+    first, again = (fitted(name, *matched).predict(scan, specimen, context=context, progress=silent) for _ in range(2))
+    xr.testing.assert_identical(first, again)
+    xr.testing.assert_identical(scan, before)
+    assert dict(first.sizes) == {"scan_y": 24, "scan_x": 26, "direction_class": 8}
+    np.testing.assert_allclose(first["probability"].sum("direction_class"), 1, rtol=1e-5)
+    assert ((first["direction_deg"] >= 0) & (first["direction_deg"] < 360)).all()
+    assert first["direction"].dtype == np.int8
+    assert {"model", "context", "thickness_A", "tilt_y_mrad", "tilt_x_mrad"} <= set(first.attrs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.names())
+def test_a_loaded_model_predicts_what_the_saved_one_did(name: str, matched: tuple[xr.DataArray, SpecimenFit], tmp_path: Path) -> None:
+    scan, specimen = matched
+    model = fitted(name, *matched)
+    model.save(tmp_path / "model")
+    loaded = models[name].load(tmp_path / "model")
+    saved, read = (each.predict(scan, specimen, context="unit_cell", progress=silent) for each in (model, loaded))
+    xr.testing.assert_identical(saved, read)
