@@ -111,8 +111,9 @@ def test_crystals_are_whole(name: str) -> None:
 def test_simulators_make_the_same_patterns_again_and_leave_their_inputs_alone(name: str) -> None:
     if name in {"multislice", "prism"}:
         pytest.importorskip("abtem", reason="the extra 'sim' is not installed")
-    coarse = {"cells": 2, "sampling_A": 0.13} if name in {"multislice", "prism"} else {"mesh": 3, "k_limit": 2.0}
-    simulator = simulators.build(name, **coarse)
+    supercell = {"cells": 2, "sampling_A": 0.13}
+    coarse = {"multislice": supercell, "prism": supercell, "scattering_matrix": {"mesh": 3, "k_limit": 2.0}}
+    simulator = simulators.build(name, **coarse.get(name, {}))
     assert isinstance(simulator, Simulator)
     positions = np.array([[0.3, 1.1], [1.9, 0.2], [1.0, 3.0]])
     ky, kx = 0.15 * (np.arange(9) - 4), 0.15 * (np.arange(7) - 3)
