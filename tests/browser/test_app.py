@@ -14,7 +14,7 @@ def served(chromium, scene_type, tmp_path_factory):
     folder = tmp_path_factory.mktemp("app")
     scan = make_scan()
     pw.save_cube(scan, folder / "scan.zarr")
-    make_map(scan).to_zarr(folder / "map.zarr", consolidated=False)
+    make_map(scan).to_zarr(folder / "map.zarr", zarr_format=2)
     with hosts.app(folder, "scan.zarr", "map.zarr") as address, hosts.new_page(chromium) as page:
         scene = scene_type(page, folder)
         page.goto(address)
