@@ -5,7 +5,7 @@ BIN := .venv/bin
 NOTEBOOK := notebooks/01_polarization_map.ipynb
 QUICK := not (slow or browser or notebook or network)
 
-.PHONY: help lab test check chromium constraints clean
+.PHONY: help lab test check sample chromium constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,11 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "$(QUICK)" tests
+
+# the bundled scan: a 180-degree wall with the flaws of an experiment
+sample: .venv/installed
+	$(BIN)/polwidgets simulate --output polwidgets/data/knn_wall.zarr.zip --overwrite --direction 90 270 --thickness-nm 22 \
+		--scan 48 72 --cells 4 6 --detector 64 --tilt-mrad 0.8 -0.6 --source-A 0.3 --blur 0.04 --background 0.05 --dose 2500 --seed 1
 
 # the newest Python that will do, into .venv, with the versions of constraints.txt
 .venv/installed: pyproject.toml constraints.txt

@@ -13,12 +13,14 @@ import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import polwidgets as pw
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_Number = TypeVar("_Number", int, float)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,15 +77,28 @@ def _add_map(command: argparse.ArgumentParser) -> None:
 
 
 def _add_simulate(command: argparse.ArgumentParser) -> None:
-    _add_output(command, "scan.zarr")
+    _add_output(command, "scan.zarr", "zarr folder or .zarr.zip to write")
     command.add_argument("--crystal", default="knn", help="a registered crystal (default: %(default)s)")
-    command.add_argument("--direction", type=float, default=0.0, metavar="DEGREE", help="polarization, anticlockwise from the right")
+    side: dict[str, Any] = {"nargs": "+", "metavar": ("ROWS", "COLUMNS")}
+    command.add_argument(
+        "--direction", type=float, nargs="+", default=[0.0], metavar="DEGREE",
+        help="polarization, anticlockwise from the right; several make stripes side by side (default: 0)",
+    )  # fmt: skip
+    command.add_argument("--displacement-A", type=float, metavar="ANGSTROM", help="polar displacement (default: the crystal's own)")
     command.add_argument("--thickness-nm", type=float, default=20.0, help="(default: %(default)s)")
-    command.add_argument("--cells", type=float, default=2.0, help="unit cells scanned along a side (default: %(default)s)")
-    command.add_argument("--scan", type=int, default=128, help="probe positions along a side (default: %(default)s)")
-    command.add_argument("--detector", type=int, default=64, help="detector pixels along a side (default: %(default)s)")
+    command.add_argument("--scan", type=int, default=[128], **side, help="probe positions; one number means a square (default: 128)")
+    command.add_argument("--cells", type=float, default=[2.0], **side, help="unit cells scanned (default: 2)")
+    command.add_argument("--detector", type=int, default=[64], **side, help="detector pixels (default: 64)")
     command.add_argument("--voltage-kV", type=float, default=200.0, help="(default: %(default)s)")
     command.add_argument("--semiangle-mrad", type=float, default=24.0, help="(default: %(default)s)")
+    flaws = command.add_argument_group("what makes it look real")
+    flaws.add_argument("--scan-rotation-deg", type=float, default=0.0, help="from the kx to the scan_x axis, anticlockwise (default: 0)")
+    flaws.add_argument("--tilt-mrad", type=float, nargs=2, default=(0.0, 0.0), metavar=("UP", "RIGHT"), help="mistilt (default: 0 0)")
+    flaws.add_argument("--source-A", type=float, default=0.0, help="standard deviation of the source, angstrom (default: 0)")
+    flaws.add_argument("--blur", type=float, default=0.0, help="standard deviation of the detector's blur, 1/angstrom (default: 0)")
+    flaws.add_argument("--background", type=float, default=0.0, help="flat background, fraction of the incident intensity (default: 0)")
+    flaws.add_argument("--dose", type=float, help="electrons a pattern, drawn as counts (default: noiseless)")
+    flaws.add_argument("--seed", type=int, default=0, help="draws the counts (default: %(default)s)")
     command.set_defaults(run=_simulate)
 
 
@@ -96,8 +111,8 @@ def _add_app(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_app)
 
 
-def _add_output(command: argparse.ArgumentParser, example: str) -> None:
-    command.add_argument("-o", "--output", type=Path, required=True, metavar=example, help="zarr folder to write")
+def _add_output(command: argparse.ArgumentParser, example: str, help_text: str = "zarr folder to write") -> None:
+    command.add_argument("-o", "--output", type=Path, required=True, metavar=example, help=help_text)
     command.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
@@ -119,17 +134,28 @@ def _map(options: argparse.Namespace) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    _check_output(options)
+    from polwidgets.simulate.probe import Probe
+
+    _check_output(options, endings=(".zarr", ".zarr.zip"))
     _check_names(crystal=options.crystal)
+    tilt_y_mrad, tilt_x_mrad = options.tilt_mrad
     pw.simulate_scan(
         options.crystal,
         direction_deg=options.direction,
+        displacement_A=options.displacement_A,
         thickness_A=10 * options.thickness_nm,
-        scan_shape=(options.scan, options.scan),
-        cells=options.cells,
-        detector_shape=(options.detector, options.detector),
+        scan_shape=_pair("--scan", options.scan),
+        cells=_pair("--cells", options.cells),
+        detector_shape=_pair("--detector", options.detector),
         voltage_kV=options.voltage_kV,
         semiangle_mrad=options.semiangle_mrad,
+        probe=Probe(tilt_y_mrad=tilt_y_mrad, tilt_x_mrad=tilt_x_mrad),
+        source_A=options.source_A,
+        blur=options.blur,
+        background=options.background,
+        scan_rotation_deg=options.scan_rotation_deg,
+        dose=options.dose,
+        seed=options.seed,
         path=options.output,
         overwrite=options.overwrite,
         progress=not options.quiet,
@@ -142,10 +168,17 @@ def _app(options: argparse.Namespace) -> None:
     serve(options.scan, options.port, options.address, map_path=options.map, show=not options.no_browser)
 
 
-def _check_output(options: argparse.Namespace) -> None:
+def _pair(option: str, values: list[_Number]) -> tuple[_Number, _Number]:
+    """(rows, columns); one number stands for both."""
+    if len(values) > 2:
+        raise ValueError(f"{option} takes rows and columns, got {len(values)} numbers")
+    return values[0], values[-1]
+
+
+def _check_output(options: argparse.Namespace, endings: tuple[str, ...] = (".zarr",)) -> None:
     """Fail before the work, not after it."""
-    if options.output.suffix != ".zarr":
-        raise ValueError(f"the output is a zarr folder, got {options.output}; give it the ending .zarr")
+    if not options.output.name.endswith(endings):
+        raise ValueError(f"the output is zarr, got {options.output}; give it the ending {' or '.join(endings)}")
     if options.output.exists() and not options.overwrite:
         raise FileExistsError(f"{options.output} exists; choose another name or add --overwrite")
     if not options.output.absolute().parent.is_dir():

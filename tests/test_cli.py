@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import warnings
@@ -16,6 +17,7 @@ import xarray as xr
 import polwidgets as pw
 from polwidgets.cli import main
 from polwidgets.models.prediction import make_prediction
+from polwidgets.simulate.probe import Probe
 
 
 @pytest.fixture
@@ -131,6 +133,26 @@ def test_the_app_is_served_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [(Path("scan.zarr"), 6001, "127.0.0.1", Path("map.zarr"), False)]
 
 
+def test_a_simulated_scan_is_what_was_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "scan.zarr.zip"
+    shape = ["--scan", "4", "6", "--cells", "1", "2", "--detector", "9", "8", "--semiangle-mrad", "8", "--thickness-nm", "2"]
+    flaws = ["--direction", "90", "270", "--tilt-mrad", "0.5", "-1", "--source-A", "0.3", "--blur", "0.02", "--background", "0.1"]
+    assert main(["simulate", "-o", str(out), *shape, *flaws, "--dose", "50", "--seed", "3", "--scan-rotation-deg", "7", "--quiet"]) == 0
+    found = pw.open_cube(out)
+    probe = Probe(tilt_y_mrad=0.5, tilt_x_mrad=-1.0)
+    expected = pw.simulate_scan(
+        "knn", direction_deg=[90, 270], thickness_A=20, scan_shape=(4, 6), cells=(1, 2), detector_shape=(9, 8), semiangle_mrad=8,
+        probe=probe, source_A=0.3, blur=0.02, background=0.1, dose=50, seed=3, scan_rotation_deg=7,
+    )  # fmt: skip
+    xr.testing.assert_equal(found.compute(), expected)
+    assert json.loads(found.attrs["provenance"]) == json.loads(expected.attrs["provenance"])
+
+
+def test_too_many_numbers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "-o", str(tmp_path / "scan.zarr"), "--scan", "4", "5", "6"]) == 2
+    assert "--scan takes rows and columns, got 3 numbers" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [[], ["map"], ["map", "a.zarr"], ["nonsense"]])
 def test_usage_is_argparse_s(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -152,4 +174,4 @@ def test_every_option_has_a_default_that_parses() -> None:
 
     options = _parser().parse_args(["simulate", "-o", "scan.zarr"])
     assert isinstance(options, argparse.Namespace)
-    assert (options.scan, options.detector, options.cells, options.thickness_nm, options.crystal) == (128, 64, 2.0, 20.0, "knn")
+    assert (options.scan, options.detector, options.cells, options.thickness_nm, options.crystal) == ([128], [64], [2.0], 20.0, "knn")

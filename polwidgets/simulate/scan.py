@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Sequence
 from typing import Any, Final
 
-import dask
 import dask.array as da
 import numpy as np
 import torch
 import xarray as xr
+from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from polwidgets.crystal.base import Crystal, crystals, displaced
@@ -91,36 +92,48 @@ def simulate_scan(
     Returns
     -------
     DataArray
-        The cube, in memory, or opened from `path`.
+        The cube, in memory, or opened from `path`; the attr ``provenance`` says how it was made.
+
+    Raises
+    ------
+    ValueError
+        Fewer than 2 x 2 positions or pixels, no cells, no direction, or a displacement of a crystal that has none.
+    FileExistsError
+        Something is at `path` and `overwrite` is not set.
     """
     part = crystals.build(crystal) if isinstance(crystal, str) else crystal
     report = reporter(progress)
-    edges = displaced(part, displacement_A=0.0).cell_A[:2] if hasattr(part, "displacement_A") else part.cell_A[:2]
+    directions = [None] if direction_deg is None else np.atleast_1d(direction_deg).tolist()
+    variants = [displaced(part, displacement_A=displacement_A, direction_deg=angle) for angle in directions]
+    if not variants:
+        raise ValueError("direction_deg is an empty list; give at least one angle in degrees, or None for the crystal's own")
+    edges = variants[0].cell_A[:2]
     across = (cells, cells) if isinstance(cells, (int, float)) else cells
     if min(*scan_shape, *detector_shape) < 2 or min(across) <= 0:
-        raise ValueError(f"a scan and a detector need at least 2 x 2 points and cells above zero, got {scan_shape}, {detector_shape}, {across}")
-    step_A = tuple(edge * count / size for edge, count, size in zip(edges, across, scan_shape, strict=True))
+        raise ValueError(
+            f"a scan and a detector need at least 2 x 2 points and cells above zero, "
+            f"got scan_shape={scan_shape}, detector_shape={detector_shape}, cells={across}"
+        )
+    step_A = (edges[0] * across[0] / scan_shape[0], edges[1] * across[1] / scan_shape[1])
     aperture = wave_number(semiangle_mrad, voltage_kV)
     pixel = k_step or 4 * aperture / max(detector_shape)
     optics = dataclasses.replace(probe or Probe(), semiangle_mrad=semiangle_mrad)
-    directions = [direction_deg] if direction_deg is None or isinstance(direction_deg, (int, float)) else list(direction_deg)
-    ky, kx = ((np.arange(size) - size // 2) * pixel for size in detector_shape)
+    ky, kx = (pixel * np.arange(-(size // 2), size - size // 2, dtype=np.float64) for size in detector_shape)
     series = []
-    for number, angle in enumerate(directions):
-        variant = displaced(part, displacement_A=displacement_A, direction_deg=angle)
+    for number, variant in enumerate(variants):
         terms, order, thickness = _detector_series(
             variant, ky, kx, thickness_A=thickness_A, voltage_kV=voltage_kV, probe=optics, source_A=source_A, blur=blur, k_limit=k_limit
         )
         terms[0] += background / terms.shape[1]
-        series.append(torch.from_numpy(terms))
-        report("simulate the crystal", (number + 1) / len(directions))
+        series.append((torch.from_numpy(terms), order))
+        report("simulate the crystal", (number + 1) / len(variants))
     phase = _phases(scan_shape, step_A, edges, scan_rotation_deg)
-    stripe = np.arange(scan_shape[1]) * len(directions) // scan_shape[1]
+    stripe = np.arange(scan_shape[1]) * len(variants) // scan_shape[1]
 
     def rows(start: int, stop: int) -> NDArray[Any]:
         """The patterns of scan rows."""
         block = np.empty((stop - start, *scan_shape[1:], *detector_shape), np.float32 if dose is None else np.uint16)
-        for index, model in enumerate(series):
+        for index, (model, order) in enumerate(series):
             columns = np.flatnonzero(stripe == index)
             values = basis(phase[start:stop, columns].reshape(-1, 2), order).astype(np.float32)
             patterns = (torch.from_numpy(values) @ model).clamp_(min=0).numpy()
@@ -130,10 +143,17 @@ def simulate_scan(
         report("fill the scan", stop / scan_shape[0])
         return block
 
-    attrs: dict[str, float | str] = dict(
-        voltage_kV=voltage_kV, semiangle_mrad=semiangle_mrad, scan_rotation_deg=scan_rotation_deg, thickness_A=thickness,
-        tilt_y_mrad=optics.tilt_y_mrad, tilt_x_mrad=optics.tilt_x_mrad, provenance=f'{{"simulated": {crystals.to_json(part)}}}',
-    )  # fmt: skip
+    stripes = [json.loads(crystals.to_json(variant)) for variant in variants]
+    made = {"source_A": source_A, "blur": blur, "background": background, "dose": dose, "seed": seed, "k_limit": k_limit}
+    attrs: dict[str, Any] = {
+        "voltage_kV": voltage_kV,
+        "semiangle_mrad": semiangle_mrad,
+        "scan_rotation_deg": scan_rotation_deg,
+        "thickness_A": thickness,
+        "tilt_y_mrad": optics.tilt_y_mrad,
+        "tilt_x_mrad": optics.tilt_x_mrad,
+        "provenance": json.dumps([{"simulate_scan": {"stripes": stripes, **made}}]),
+    }
     height = max(1, BLOCK_BYTES // (4 * scan_shape[1] * detector_shape[0] * detector_shape[1]))
     starts = range(0, scan_shape[0], height)
     bounds = [(start, min(start + height, scan_shape[0])) for start in starts]
@@ -142,7 +162,7 @@ def simulate_scan(
     else:
         dtype = np.float32 if dose is None else np.uint16
         shapes = [(stop - start, scan_shape[1], *detector_shape) for start, stop in bounds]
-        blocks = [da.from_delayed(dask.delayed(rows)(*bound), shape, dtype) for bound, shape in zip(bounds, shapes, strict=True)]
+        blocks = [da.from_delayed(delayed(rows)(*bound), shape, dtype) for bound, shape in zip(bounds, shapes, strict=True)]
         intensity = da.concatenate(blocks)
     cube = make_cube(intensity, scan_step_A=step_A, k_step=pixel, **attrs)
     if path is None:
@@ -192,7 +212,7 @@ def _detector_series(
 
 
 def _phases(
-    scan_shape: tuple[int, int], step_A: tuple[float, ...], edges: tuple[float, ...], scan_rotation_deg: float
+    scan_shape: tuple[int, int], step_A: tuple[float, float], edges: tuple[float, float], scan_rotation_deg: float
 ) -> NDArray[np.float64]:
     """Phases (scan_y, scan_x, 2) of the probe positions in a crystal that lies along the detector's axes."""
     y, x = np.meshgrid(*(np.arange(size) * step for size, step in zip(scan_shape, step_A, strict=True)), indexing="ij")
