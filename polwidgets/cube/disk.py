@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import least_squares
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
 
@@ -91,10 +92,10 @@ def fit_disk(pattern: xr.DataArray | ArrayLike, *, radius_px: float | None = Non
     factor = max(1, int(radius / FINE_RADIUS_PX))
     fine, weight = _binned(values, factor), _binned(good.astype(float), factor)
     parameters = np.array([(center_y + 0.5) / factor - 0.5, (center_x + 0.5) / factor - 0.5, radius / factor, np.log(0.6), 0.0, 0.0])
-    # first the circle in a wide ring, then the ellipse in one that the edge width chooses
-    parameters, _ = _fit_edge(fine, weight, parameters, half_width=max(3.5, 0.1 * parameters[2]), free=4)
-    width = np.exp(parameters[3])
-    parameters, edge = _fit_edge(fine, weight, parameters, half_width=float(np.clip(4 * width, 2.5, 0.1 * parameters[2] + 2)), free=6)
+    # first the circle in a wide ring, then the ellipse in one that the edge width chooses; so many small products of
+    # matrices lose more by waiting for a second thread than they gain
+    with threadpool_limits(1, user_api="blas"):
+        parameters, edge = _fit_both(fine, weight, parameters)
     # a smooth maximum has no sharp edge; noise has edges (their product is up to 5.5), but none that stands out both ways
     if fall * edge.significance < MINIMUM_EVIDENCE or edge.contrast <= 0 or np.exp(parameters[3]) > 0.18 * parameters[2]:
         raise ValueError(
@@ -179,6 +180,12 @@ def _best_circle(
     return found
 
 
+def _fit_both(values: Array, weight: Array, parameters: Array) -> tuple[Array, _Edge]:
+    parameters, _ = _fit_edge(values, weight, parameters, half_width=max(3.5, 0.1 * parameters[2]), free=4)
+    near = float(np.clip(4 * np.exp(parameters[3]), 2.5, 0.1 * parameters[2] + 2))
+    return _fit_edge(values, weight, parameters, half_width=near, free=6)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Edge:
     contrast: float
@@ -193,7 +200,7 @@ def _fit_edge(values: Array, weight: Array, parameters: Array, *, half_width: fl
     The intensities on both sides of the edge, harmonics of the azimuth with a slope along the radius, are eliminated
     linearly at every step.
     """
-    rows, columns = np.indices(values.shape)
+    rows, columns = np.mgrid[: values.shape[0], : values.shape[1]]
     near: NDArray[np.bool_] = np.abs(_radius(rows - parameters[0], columns - parameters[1], parameters) - parameters[2]) < half_width
     near &= weight > 0.5
     if near.sum() < 40:

@@ -130,11 +130,11 @@ def _sum_patterns(patterns: NDArray[Any]) -> NDArray[np.float64]:
     exact = np.float64 if patterns.dtype.itemsize > 4 else np.float32
     tile = max(1, BUFFER_BYTES // (4 * rows.shape[1]))
     buffer = np.empty((min(tile, len(rows)), rows.shape[1]), exact)
-    total = np.zeros(rows.shape[1])
+    total: NDArray[np.float64] = np.zeros(rows.shape[1])
     for start in range(0, len(rows), tile):
         part = rows[start : start + tile]
         np.copyto(buffer[: len(part)], part, casting="unsafe")
-        total += np.ones(len(part), exact) @ buffer[: len(part)]
+        total += np.asarray(np.ones(len(part), exact) @ buffer[: len(part)], float)
     return total.reshape(patterns.shape[2:])
 
 

@@ -19,7 +19,9 @@ CubeFactory = Callable[..., xr.DataArray]
 def asymmetric_cube() -> CubeFactory:
     """A factory of cubes that no flip, transposition or swap of axes leaves as they were."""
 
-    def build(shape: tuple[int, int, int, int] = (3, 5, 8, 11), *, dtype: Any = np.uint16, lazy: bool = False, **labels: Any) -> xr.DataArray:
+    def build(
+        shape: tuple[int, int, int, int] = (3, 5, 8, 11), *, dtype: Any = np.uint16, lazy: bool = False, **labels: Any
+    ) -> xr.DataArray:
         y, x, u, v = np.meshgrid(*(np.arange(size) for size in shape), indexing="ij", sparse=True)
         # unequal growth along every axis, and a product that mixes all
         values = 1 + (2 * y + 5 * x + 3 * u + 7 * v + (y + 1) * (x + 2) * (u + 1) * (v + 3) % 11) % 120

@@ -13,9 +13,7 @@ from polwidgets.electron import wave_number
 def disk_pattern(center, radius, *, shape=(70, 61), ellipticity=0.0, angle_deg=0.0, blur=0.7, fringes=0.4, background=0.15):
     """A disk with fringes inside and a diffuse background, drawn 7 x 7 to a pixel and averaged."""
     fine = 7
-    down, right = (
-        (np.arange(size * fine) + 0.5) / fine - 0.5 - place for size, place in zip(shape, center, strict=True)
-    )
+    down, right = ((np.arange(size * fine) + 0.5) / fine - 0.5 - place for size, place in zip(shape, center, strict=True))
     down, right = down[:, None], right[None, :]
     angle = np.deg2rad(angle_deg)
     along, across = np.cos(angle) * right - np.sin(angle) * down, np.sin(angle) * right + np.cos(angle) * down

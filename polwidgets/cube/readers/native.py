@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import xarray as xr
 import zarr
 from zarr.storage import LocalStore, ZipStore
@@ -58,8 +59,11 @@ def _from_abtem(array: Any, metadata: dict[str, Any]) -> RawScan:
         attrs["voltage_kV"] = float(metadata["energy"]) / 1e3
     if "semiangle_cutoff" in metadata:
         attrs["semiangle_mrad"] = float(metadata["semiangle_cutoff"])
+    patterns = lazy(array)
+    # patterns that abTEM has not yet shifted begin with the undiffracted beam; the offsets are of shifted ones
+    shifted = [index for index in (2, 3) if not axes[index].get("fftshift", True)]
     return RawScan(
-        lazy(array),
+        da.fft.fftshift(patterns, axes=shifted) if shifted else patterns,
         scan_step=(measures[0], measures[1]),
         k_step=(measures[2], measures[3]),
         center_px=(-axes[2]["offset"] / axes[2]["sampling"], -axes[3]["offset"] / axes[3]["sampling"]),
