@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polwidgets.cube.directions import (
+from polwidgets.directions import (
     ANGLES_DEG,
     NAMES,
     angular_difference,
