@@ -203,7 +203,7 @@ def _bad_values(finite: NDArray[np.int64], smallest: NDArray[np.float64], patter
                 level,
                 "nan",
                 f"{missing} of {patterns * finite.size} values are NaN or infinite, expected finite intensities; "
-                "use polwidgets.cube.checks.repair(cube, good_pixels), which fills them, or mask the region",
+                "use pw.repair(cube, inspection.good_pixels), which fills them, or mask the region",
             )
         )
     if smallest.min() < 0:
@@ -257,8 +257,7 @@ def _detector_faults(good: NDArray[np.bool_], named: dict[str, NDArray[np.bool_]
         Finding(
             "warning" if good.mean() > 0.5 else "error",
             "detector",
-            f"the detector has {', '.join(parts)} ({(~good).mean():.1%} of it), expected none; "
-            "use polwidgets.cube.checks.repair(cube, inspection.good_pixels)",
+            f"the detector has {', '.join(parts)} ({(~good).mean():.1%} of it), expected none; use pw.repair(cube, inspection.good_pixels)",
         )
     ]
 

@@ -104,5 +104,5 @@ def require_calibrated(cube: xr.DataArray) -> None:
 
 def _pair(value: float | tuple[float, float] | None) -> tuple[float | None, float | None]:
     if value is None or isinstance(value, (int, float, np.number)):
-        return (value, value)  # type: ignore[return-value]
+        return (value, value)
     return (float(value[0]), float(value[1]))

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 Result = TypeVar("Result")
 
-BLOCK_BYTES: Final = 32 * 2**20
+BLOCK_BYTES: Final = 8 * 2**20
 SLOW_SECONDS: Final = 1.0  # a pass that takes longer shows its progress
 
 
@@ -27,7 +27,7 @@ class Block(NamedTuple):
 
 
 def scan_blocks(cube: xr.DataArray) -> list[Block]:
-    """Blocks of about 32 MB that tile the scan; those of a dask cube follow its chunks, so that none is computed twice."""
+    """Blocks of about 8 MB that tile the scan; those of a dask cube follow its chunks, so that none is computed twice."""
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     if cube.chunks:

@@ -55,7 +55,7 @@ def test_dead_rows_and_hot_pixels(counts) -> None:
     expected = np.zeros(DETECTOR, bool)
     expected[12], expected[:, 17], expected[20, 10], expected[26, 22] = True, True, True, True
     np.testing.assert_array_equal(bad, expected)
-    with pytest.warns(UserWarning, match=r"use polwidgets\.cube\.checks\.repair"):
+    with pytest.warns(UserWarning, match=r"use pw\.repair"):
         inspection.report()
     mended = repair(make_cube(values, **CALIBRATION), inspection.good_pixels)
     assert mended.chunks

@@ -491,3 +491,33 @@ def test_real_files_that_are_no_scans(shared_data, name, message) -> None:
     pytest.importorskip("rsciio")
     with pytest.raises(ValueError, match=message):
         pw.open_cube(shared_data / name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "readers/blockfile/test1.blo",
+        "readers/hspy/subset_data.hspy",
+        "readers/mib/test_12bit_notRAW_1frame.mib",
+        "readers/tia/16x16-diffraction_imagel_5x5x256x256_EDS_2.ser",
+        "readers/tvips/test_tvips_2345_000.tvips",
+        "readers/emd/py4DSTEM_size2x3x4x5.h5",
+        "nbed/dd020.dm3",
+    ],
+)
+def test_truncated_real_files(shared_data, tmp_path, name) -> None:
+    pytest.importorskip("rsciio")
+    whole = (shared_data / name).read_bytes()
+    path = tmp_path / Path(name).name
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    with pytest.raises(ValueError, match="truncated"):
+        pw.open_cube(path)
+
+
+def test_an_opened_cube_can_be_cut_and_written_by_xarray(asymmetric_cube, tmp_path) -> None:
+    opened = pw.open_cube(pw.save_cube(asymmetric_cube((17, 9, 16, 16)), tmp_path / "a.zarr"))
+    part = opened[3:, 2:]
+    part.to_dataset().to_zarr(tmp_path / "b.zarr", consolidated=False)
+    xr.testing.assert_identical(pw.open_cube(tmp_path / "b.zarr").compute(), part.compute())
+    opened.to_dataset().to_zarr(tmp_path / "c.zarr", zarr_format=2)
+    xr.testing.assert_identical(pw.open_cube(tmp_path / "c.zarr").compute(), opened.compute())

@@ -42,7 +42,7 @@ class Zarr:
                 f"{path} holds {kind}: its variables are {', '.join(names) or 'none'}; a cube has 'intensity'. "
                 f"Open it with xarray.open_zarr({str(path)!r})"
             )
-        cube: xr.DataArray = xr.open_zarr(store, chunks=None, consolidated=False)["intensity"]
+        cube: xr.DataArray = xr.open_zarr(store, chunks=None, consolidated=False)["intensity"].drop_encoding()
         # dask fuses slices into the read of the file, so that one pattern costs one chunk
         return cube.copy(data=lazy(group["intensity"]))
 

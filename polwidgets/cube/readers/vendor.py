@@ -57,6 +57,7 @@ class Vendor:
         except Exception as error:  # plugins raise whatever a damaged file makes them run into
             raise ValueError(f"{path} is not a readable {name} file ({type(error).__name__}: {error}); is it truncated?") from error
         signal = self._choose(path, signals)
+        _check_end(path, signal["data"])
         axes = signal["axes"]
         scan = [axis for axis in axes if axis["navigate"]]
         detector = [axis for axis in axes if not axis["navigate"]]
@@ -78,6 +79,16 @@ class Vendor:
             shapes = ", ".join(str(signal["data"].shape) for signal in signals) or "nothing"
             raise ValueError(f"{path} holds no diffraction patterns: its signals have shapes {shapes}, expected a scan of 2D patterns")
         return max(patterns, key=lambda signal: int(signal["data"].size))
+
+
+def _check_end(path: Path, data: Any) -> None:
+    """Read the last pattern: some plugins map the file without looking how long it is."""
+    try:
+        last = data[(-1,) * (data.ndim - 2)]
+        if isinstance(last, da.Array):
+            last.compute()
+    except Exception as error:  # plugins raise whatever a damaged file makes them run into
+        raise ValueError(f"{path} ends before its last pattern ({type(error).__name__}: {error}); it is truncated") from error
 
 
 def _is_patterns(signal: dict[str, Any]) -> bool:
