@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.optimize import nnls
 
 from polwidgets.match.conditions import Conditions
 from polwidgets.match.least_squares import least_squares
-from polwidgets.match.library import Library, Variant
+from polwidgets.match.library import PARAELECTRIC, Library, Variant
 from polwidgets.match.measurement import Measurement
 
 BACKGROUND_WIDTHS = (0.4, 0.8, 1.4)  # 1/angstrom: Gaussians that with a constant make a smooth diffuse background
@@ -50,21 +51,21 @@ class ConditionsFit:
 def fit_conditions(
     measurement: Measurement,
     library: Library,
-    mixture: Mapping[Variant, float],
     start: Conditions,
     *,
     free: Sequence[str],
+    domains: Mapping[Variant, float] = types.MappingProxyType({PARAELECTRIC: 1.0}),
     steps: int = 10,
 ) -> ConditionsFit:
     """Least squares over the `free` conditions, from `start`; dose and background are eliminated linearly.
 
-    The scan may hold several variants: `mixture` gives their shares.
+    `domains` are the displaced variants in the scan, with their shares of it; by default the undisplaced crystal.
     """
     def residual(conditions: Conditions) -> NDArray[np.float64]:
-        return _eliminate(measurement, library, mixture, conditions)[0]
+        return _eliminate(measurement, library, domains, conditions)[0]
 
     found = least_squares(residual, start, free=free, steps=steps)
-    _, expected, amounts = _eliminate(measurement, library, mixture, found.conditions)
+    _, expected, amounts = _eliminate(measurement, library, domains, found.conditions)
     freedom = max(expected.size - len(free) - len(amounts), 1)
     # the floor in the weights lowers the misfit of perfect data below one; undo that
     noise = float((measurement.weight * measurement.coefficients[0].clip(min=0)).mean())
@@ -80,19 +81,18 @@ def fit_conditions(
 
 
 def _eliminate(
-    measurement: Measurement, library: Library, mixture: Mapping[Variant, float], conditions: Conditions
+    measurement: Measurement, library: Library, domains: Mapping[Variant, float], conditions: Conditions
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Whitened misfit, modelled counts (term, pixel), and the amounts of pattern and background by non-negative least squares."""
     model = np.zeros_like(measurement.coefficients)
-    for variant, share in mixture.items():
+    for variant, share in domains.items():
         model += share * measurement.pixel_area * library.expected(variant, conditions, measurement.k, order=measurement.order)
     background = background_shapes(measurement.k, (conditions.center_y, conditions.center_x))
     root_weight = np.sqrt(measurement.weight)
     data = (measurement.root @ measurement.coefficients) * root_weight
-    whitened = (measurement.root @ model) * root_weight
-    first = np.zeros((len(background), *data.shape))
-    first[:, 0] = measurement.root[0, 0] * background * root_weight
-    design = np.concatenate([whitened[None], first]).reshape(1 + len(background), -1)
+    diffuse = np.zeros((len(background), *data.shape))
+    diffuse[:, 0] = measurement.root[0, 0] * background * root_weight
+    design = np.concatenate([((measurement.root @ model) * root_weight)[None], diffuse]).reshape(1 + len(background), -1)
     normal = design @ design.T
     triangle = np.linalg.cholesky(normal + 1e-9 * np.diag(np.diag(normal)))
     amounts = nnls(triangle.T, np.linalg.solve(triangle, design @ data.ravel()))[0]

@@ -12,20 +12,24 @@ from numpy.typing import NDArray
 from polwidgets.crystal.base import Crystal, displaced
 from polwidgets.cube.disk import fit_disk
 from polwidgets.cube.schema import require, require_calibrated, validate
-from polwidgets.cube.unit_cell import find_unit_cell
+from polwidgets.cube.unit_cell import UnitCell, find_unit_cell
+from polwidgets.directions import ANGLES_DEG
 from polwidgets.electron import wave_number
 from polwidgets.match.coarse import coarse_search
 from polwidgets.match.conditions import Conditions
-from polwidgets.match.fit import fit_conditions
-from polwidgets.match.library import PARAELECTRIC, Library, shift_series
+from polwidgets.match.evidence import variant_evidence
+from polwidgets.match.fit import ConditionsFit, fit_conditions
+from polwidgets.match.library import Library, Variant, shift_series
 from polwidgets.match.measurement import Measurement, Readings, measure, read_patterns
 from polwidgets.match.phase import refine_unit_cell
+from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.progress import Progress
 from polwidgets.simulate.scattering_factors import electron_scattering_factor
 
 ORDER: Final = 4  # a source of a third of an angstrom leaves a sixth of the fourth frequency
 THICKNESS_STEP_A: Final = 24.0  # patterns between saved thicknesses are interpolated by parabolas
+SMALLEST_SHARE: Final = 0.02  # of the scan: less is noise
 FREE: Final = (
     "thickness_A", "tilt_y_mrad", "tilt_x_mrad", "source_A", "blur", "center_y", "center_x", "origin_y", "origin_x", "rotation_deg",
 )  # fmt: skip
@@ -71,17 +75,22 @@ def match_scan(
     candidates = coarse_search(series(2), library, start, progress=lambda fraction: progress("search thickness and tilt", fraction))
     step = "fit the specimen"
     progress(step, 0.0)
-    fits = [fit_conditions(series(2), library, {PARAELECTRIC: 1.0}, candidate, free=FREE) for candidate in candidates]
+    fits = [fit_conditions(series(2), library, candidate, free=FREE) for candidate in candidates]
     fit = min(fits, key=lambda found: found.misfit)
-    fit = fit_conditions(series(ORDER), library, {PARAELECTRIC: 1.0}, fit.conditions, free=FREE)
+    fit = fit_conditions(series(ORDER), library, fit.conditions, free=FREE)
     for part in (1, 2):
         progress(step, part / 3)
         origin = (fit.conditions.origin_y, fit.conditions.origin_x)
         expected = shift_series(fit.expected, ORDER, (-origin[0], -origin[1]))
         unit_cell = refine_unit_cell(unit_cell.moved(origin), cube, readings, expected, order=ORDER)
-        fit = fit_conditions(series(ORDER), library, {PARAELECTRIC: 1.0}, dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0), free=FREE)
+        fit = fit_conditions(series(ORDER), library, dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0), free=FREE)
+    own = float(getattr(crystal, "displacement_A", 0.0))
+    if own > 0:
+        progress(step, 0.8)
+        # a polar crystal's displacement passes for a shifted origin until it is fitted itself
+        domains = _domains(cube, readings, unit_cell, library, fit, own)
+        fit = fit_conditions(series(ORDER), library, fit.conditions, free=FREE, domains=domains)
     progress(step, 1.0)
-    patterns = xr.Dataset({"measured": mean, "model": readings.picture(fit.expected[0])})
     origin = (fit.conditions.origin_y, fit.conditions.origin_x)
     return SpecimenFit(
         crystal=crystal,
@@ -93,10 +102,25 @@ def match_scan(
         misfit=fit.misfit,
         dose=fit.dose,
         background=tuple(fit.background.tolist()),
-        patterns=patterns,
+        patterns=xr.Dataset({"measured": mean, "model": readings.picture(fit.expected[0])}),
         unit_cell=unit_cell.moved(origin),
         scan_rotation_deg=scan_rotation_deg,
     )
+
+
+def _domains(
+    cube: xr.DataArray, readings: Readings, unit_cell: UnitCell, library: Library, fit: ConditionsFit, displacement_A: float
+) -> dict[Variant, float]:
+    """Which displaced variants the scan holds, and their shares of it: the best one of every sliding cell."""
+    variants = [Variant(displacement_A, angle) for angle in ANGLES_DEG]
+    evidence = variant_evidence(
+        readings, unit_cell.phase_of(cube).reshape(-1, 2), library, variants, fit.conditions,
+        dose=fit.dose, background=fit.background, order=ORDER, progress=lambda fraction: None,
+    )  # fmt: skip
+    best = sharpen_walls(pool_over_cell(evidence, cube, unit_cell), cube, unit_cell).argmax(-1)
+    share = np.bincount(best.ravel(), minlength=len(variants)) / best.size
+    share[share < SMALLEST_SHARE] = 0
+    return {variant: float(part / share.sum()) for variant, part in zip(variants, share, strict=True) if part}
 
 
 def readings_for(cube: xr.DataArray, crystal: Crystal, good_pixels: NDArray[np.bool_] | None = None) -> Readings:

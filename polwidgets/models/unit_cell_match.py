@@ -7,25 +7,22 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from polwidgets.directions import ANGLES_DEG, angular_difference, direction_to_vector, nearest_class, vector_to_direction
-from polwidgets.match.fit import background_shapes
+from polwidgets.directions import ANGLES_DEG, direction_to_vector, nearest_class, vector_to_direction
+from polwidgets.match.evidence import variant_evidence
 from polwidgets.match.library import Library, Variant
 from polwidgets.match.measurement import Readings
 from polwidgets.match.scan import mesh_for, readings_for
+from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, models
-from polwidgets.models.context import pool_over_cell
 from polwidgets.models.prediction import make_prediction
 from polwidgets.progress import Progress
 from polwidgets.registry import parameter
-from polwidgets.simulate.patterns import basis
 
 POWERS: Final = tuple((i, j) for i in range(5) for j in range(5 - i))  # of a quartic in the displacement's two components
-CHUNK: Final = 1024
 
 
 @models.register("unit_cell_match")
@@ -58,9 +55,13 @@ class UnitCellMatch:
         own = float(specimen.crystal.displacement_A)  # type: ignore[attr-defined]
         nodes = [Variant(own * factor, angle) for factor in (self.shortest, self.longest) for angle in ANGLES_DEG]
         library = self._library(specimen, readings)
-        evidence = self._evidence(cube, specimen, readings, library, nodes, progress)
+        evidence = variant_evidence(
+            readings, specimen.unit_cell.phase_of(cube).reshape(-1, 2), library, nodes, specimen.conditions,
+            dose=specimen.dose, background=np.array(specimen.background), order=self.order,
+            progress=lambda fraction: progress("read the polarization", fraction),
+        )  # fmt: skip
         if context == "unit_cell":
-            evidence = pool_over_cell(evidence, cube, _edges_along_scan(specimen))
+            evidence = sharpen_walls(pool_over_cell(evidence, cube, specimen.unit_cell), cube, specimen.unit_cell)
         vectors = np.array([[0.0, 0.0], *(node.displacement_A * direction_to_vector(node.direction_deg) for node in nodes)])
         surface = Surface.through(vectors / own, np.concatenate([np.zeros((*evidence.shape[:2], 1)), evidence], -1))
         vector, covariance = surface.maximum(limit=1.25 * self.longest)
@@ -97,42 +98,6 @@ class UnitCellMatch:
             mesh=mesh_for(readings, specimen.crystal),
             k_limit=self.k_limit,
         )
-
-    def _evidence(
-        self, cube: xr.DataArray, specimen: SpecimenFit, readings: Readings, library: Library, nodes: list[Variant], progress: Progress
-    ) -> NDArray[np.float64]:
-        """Log-likelihood of every node over that of no displacement, a pattern, (scan_y, scan_x, node).
-
-        Multinomial: only the distribution within the pattern counts, so beam current may drift.
-        """
-        background = np.array(specimen.background) @ background_shapes(readings.k, (specimen.conditions.center_y, specimen.conditions.center_x))
-
-        def series(variant: Variant) -> torch.Tensor:
-            expected = specimen.dose * library.expected(variant, specimen.conditions, readings.k, order=self.order)
-            expected[0] += background
-            return torch.from_numpy((expected * readings.pixel_area).astype(np.float32))
-
-        assert specimen.unit_cell is not None
-        phase = specimen.unit_cell.phase_of(cube).reshape(-1, 2)
-        terms = torch.from_numpy(basis(phase, self.order).astype(np.float32))
-        reference = series(Variant(0.0, 0.0))
-        floor = 1e-3 * float(reference[0].max())
-        models_ = []
-        for number, node in enumerate(nodes):
-            models_.append(series(node))
-            progress("simulate at the match", (number + 1) / len(nodes))
-        evidence = np.empty((len(phase), len(nodes)))
-        for start in range(0, len(phase), CHUNK):
-            part = slice(start, start + CHUNK)
-            counts = torch.from_numpy(readings.counts[part])
-            total = counts.sum(1)
-            zero = (terms[part] @ reference).clamp_(min=floor)
-            for number, model in enumerate(models_):
-                rate = (terms[part] @ model).clamp_(min=floor)
-                gain = -total * torch.log(rate.sum(1) / zero.sum(1))
-                evidence[part, number] = ((counts * rate.div_(zero).log_()).sum(1) + gain).numpy()
-            progress("read the polarization", min(1.0, (start + CHUNK) / len(phase)))
-        return evidence.reshape(*readings.scan_shape, len(nodes))
 
     def save(self, path: str | Path) -> None:
         """Write the parameters as JSON."""
@@ -197,11 +162,3 @@ def _monomials(vector: NDArray[np.float64], down: int, right: int) -> NDArray[np
         return np.asarray(factor * value ** (exponent - derivative)) if exponent >= derivative else np.zeros_like(value)
 
     return np.stack([power(y, i, down) * power(x, j, right) for i, j in POWERS], -1)
-
-
-def _edges_along_scan(specimen: SpecimenFit) -> tuple[float, float]:
-    """The cell's edges along the scan's axes: of a turned lattice, those of the edge that is nearest."""
-    assert specimen.unit_cell is not None
-    edges = specimen.unit_cell.edges_A
-    swapped = abs(angular_difference(2 * specimen.unit_cell.rotation_deg, 0.0)) > 90
-    return (float(edges[1]), float(edges[0])) if swapped else (float(edges[0]), float(edges[1]))
