@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from polwidgets.cube.reduce import virtual_image
 from polwidgets.cube.schema import UNCALIBRATED, validate
+from polwidgets.directions import NAMES
 from polwidgets.widgets.arrows import Arrows, mean_arrows
 from polwidgets.widgets.colors import COLORMAP, direction_colors
 from polwidgets.widgets.geometry import choose_detector, detector_on, mrad_per_wave_number
@@ -189,7 +190,8 @@ class LinkedMaps(pn.viewable.Viewer):
         lines = [
             f"position ({row}, {column})",
             f"y {self._rows[row]:.3g}, x {self._columns[column]:.3g} {self._unit}",
-            f"direction {float(here['direction_deg']):.0f}°, confidence {float(here['confidence']):.2f}",
+            f"{NAMES[int(here['probability'].values.argmax())]}, {float(here['direction_deg']):.0f}°",
+            f"confidence {float(here['confidence']):.2f}",
         ]
         if "displacement_pm" in here:
             error = f" ± {float(here['displacement_error_pm']):.1f}" if "displacement_error_pm" in here else ""

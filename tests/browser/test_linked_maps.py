@@ -15,9 +15,9 @@ def test_tap_shows_the_pattern_and_the_probabilities(scene):
         left, top, width, height = _frame(scene, "Polarization direction")
         scene.page.mouse.click(left + (column + 0.5) / SHAPE[1] * width, top + (row + 0.5) / SHAPE[0] * height)
         scene.wait_for(lambda state, where=[row, column]: state["probe"] == where)
-    readout = scene.page.locator("[role=status]", has_text="direction")
+    readout = scene.page.locator("[role=status]", has_text="confidence")
     expect(readout).to_contain_text("position (17, 6)")
-    expect(readout).to_contain_text("direction 180°")
+    expect(readout).to_contain_text("LM, 180°")
     for title in behind:
         _wait_for_change(scene, title, before[title])
     assert scene.pixels(scene.canvas("Diffraction pattern")) != browser_before

@@ -307,8 +307,8 @@ class Browser {
     const mrad = this.scene.mrad_per_unit;
     this.pattern.scaleBar(context, Math.abs(step[1]) * (mrad ?? 1), mrad ? "mrad" : unit);
     const { semiangle_px: semiangle, beam_px: beam } = this.scene;
-    if (semiangle) drawAngle(context, this.pattern.fit, beam, semiangle, `${formatNumber(semiangle * Math.abs(step[1]) * mrad)} mrad`);
     drawDetector(context, this.pattern.fit, this.detector(), this.pattern.shape);
+    if (semiangle) drawAngle(context, this.pattern.fit, beam, semiangle, `${formatNumber(semiangle * Math.abs(step[1]) * mrad)} mrad`);
     this.pattern.say(this.patternText());
   }
 

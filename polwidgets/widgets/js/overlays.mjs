@@ -42,8 +42,11 @@ export function drawAngle(context, fit, beam, radius, text) {
   context.stroke();
   context.setLineDash([]);
   context.fillStyle = "#fff";
+  context.strokeStyle = "#000";
+  context.lineWidth = 3;
   context.font = "12px system-ui, sans-serif";
   context.textAlign = "center";
+  context.strokeText(text, x, y - radius * fit.zoom - 6);
   context.fillText(text, x, y - radius * fit.zoom - 6);
 }
 
