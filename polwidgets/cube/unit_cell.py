@@ -114,7 +114,8 @@ def find_unit_cell(
     # over few cells a harmonic's peak is wide enough to pass for another's; the refined fits tell them apart
     proposed = [np.concatenate([np.zeros((1, 2)), vectors.T]) for vectors in _propose(values, y, x, cell_A, tolerance)]
     refined = [_refine(values, y, x, coefficients) for coefficients in proposed]
-    explained, affine = max(((_explained(values, y, x, fit), fit) for fit in refined), key=lambda found: found[0])
+    likely = [(_explained(values, y, x, fit), fit) for fit in refined if _distortion(fit, cell_A) < 1.5 * tolerance]
+    explained, affine = max(likely, key=lambda found: found[0], default=(0.0, proposed[0]))
     if explained < max(0.02, CHANCE / values.size):
         raise ValueError(
             f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (it explains {explained:.1%} of the contrast); "
@@ -200,7 +201,14 @@ def _misfit(values: NDArray[np.float64], design: NDArray[np.float64]) -> NDArray
 
 
 def _explained(values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]) -> float:
-    return float(1 - (_misfit(values, _design(y, x, coefficients)) ** 2).sum() / (values**2).sum())
+    total = (values**2).sum()
+    return float(1 - (_misfit(values, _design(y, x, coefficients)) ** 2).sum() / total) if total else 0.0
+
+
+def _distortion(coefficients: NDArray[np.float64], cell_A: tuple[float, float]) -> float:
+    """Largest stretch or squeeze of the expected cell, as a fraction."""
+    stretches = np.linalg.svd(coefficients[1:3].T * np.array(cell_A)[:, None], compute_uv=False)
+    return float(np.abs(stretches - 1).max())
 
 
 def _refine(
