@@ -108,7 +108,9 @@ def find_unit_cell(
             "scan a larger region, check scan_step_A, or use context='pattern'"
         )
     if max(step_of(image, dim) for dim in ("scan_y", "scan_x")) > 0.5 * min(cell_A):
-        raise ValueError(f"the scan step is over half a unit cell ({min(cell_A):.2f} {LENGTH}); the lattice cannot be seen, check scan_step_A")
+        raise ValueError(
+            f"the scan step is over half a unit cell ({min(cell_A):.2f} {LENGTH}), so the lattice cannot be seen; check scan_step_A"
+        )
     values = np.asarray(image.values, float)
     values = (values - values.mean()) / (values.std() or 1.0)
     # over few cells a harmonic's peak is wide enough to pass for another's; the refined fits tell them apart
@@ -118,8 +120,8 @@ def find_unit_cell(
     explained, affine = max(likely, key=lambda found: found[0], default=(0.0, proposed[0]))
     if explained < max(0.02, CHANCE / values.size):
         raise ValueError(
-            f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (it explains {explained:.1%} of the contrast); "
-            "check the crystal and scan_step_A, or use more dose"
+            f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (the best explains {explained:.1%} of the "
+            "contrast); check the crystal and scan_step_A, or use more dose"
         )
     return UnitCell(affine).moved(np.array(bright_phase) - _brightest(values, y, x, affine))
 

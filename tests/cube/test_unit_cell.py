@@ -73,7 +73,7 @@ def test_a_turned_lattice(rotation_deg: float) -> None:
     truth = scene(rotation_deg=rotation_deg)
     found = find_unit_cell(truth.image, cell_A=(EDGE, EDGE))
     assert phase_error(found, truth) < 0.015
-    np.testing.assert_allclose(found.edges_A, EDGE, rtol=2e-3)
+    np.testing.assert_allclose(found.edges_A, EDGE, rtol=5e-3)
     assert (found.rotation_deg - rotation_deg + 45) % 90 - 45 == pytest.approx(0, abs=0.1)
 
 
@@ -97,7 +97,7 @@ def test_a_rectangular_cell_keeps_its_axes(rotation_deg: float) -> None:
     np.testing.assert_allclose(found.edges_A, edges, rtol=5e-3)
     # down and right may both be reversed: a lattice has no sense
     error = min(np.abs((found.phase_of(truth.image) - sign * truth.phase + 0.5) % 1 - 0.5).max() for sign in (1, -1))
-    assert error < 0.01
+    assert error < 0.015
 
 
 @pytest.mark.parametrize(
