@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter, rank_filter
 
 from polwidgets.cube.schema import LENGTH, UNCALIBRATED, WAVENUMBER, step_of, validate
-from polwidgets.cube.stream import map_blocks
+from polwidgets.cube.stream import lazy, map_blocks
 
 OUTLIER: Final = 12.0  # robust standard deviations from the neighbours' median
 SATURATED_FRACTION: Final = 1e-3
@@ -115,7 +115,7 @@ def repair(cube: xr.DataArray, good_pixels: xr.DataArray) -> xr.DataArray:
     if not len(bad) and cube.dtype.kind != "f":
         return cube
     sources = [_neighbours(good, row, column) for row, column in bad]
-    patterns = cube.data if cube.chunks else da.from_array(cube.data, chunks=("auto", "auto", -1, -1), name=False)
+    patterns = cube.data if cube.chunks else lazy(cube.data)
 
     def fill(block: NDArray[Any]) -> NDArray[Any]:
         filled = np.nan_to_num(block, nan=0.0) if block.dtype.kind == "f" else block.copy()

@@ -3,8 +3,7 @@
 Both read a polar displacement from an asymmetry of the pattern, and both need the same warning: dynamical scattering
 turns their sign with thickness (within a few nanometres), a mistilt of a milliradian fakes them, and they depend more on
 where in the unit cell the probe stood than on the polarization. They are offered for comparison; average them over whole
-unit cells, and trust their sign only against a simulation at the specimen's own thickness and tilt
-(doi:10.1103/PhysRevB.101.184116, doi:10.1016/j.ultramic.2020.113019).
+unit cells, and trust their sign only against a simulation at the specimen's own thickness and tilt.
 """
 
 from __future__ import annotations
@@ -37,7 +36,8 @@ def friedel_signal(cube: xr.DataArray, g: tuple[float, float], radius: float) ->
 
     References
     ----------
-    Deb et al., Ultramicroscopy 215 (2020) 113019, doi:10.1016/j.ultramic.2020.113019.
+    Yadav et al., Nature 565 (2019) 468, doi:10.1038/s41586-018-0855-y; on what breaks Friedel's law, Deb et al.,
+    doi:10.48550/arXiv.2005.03159.
     """
     pair = virtual_images(cube, {"plus": Disk(radius, g[0], g[1]), "minus": Disk(radius, -g[0], -g[1])})
     total = (pair["plus"] + pair["minus"]).where(lambda value: value > 0)

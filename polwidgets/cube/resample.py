@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polwidgets.cube.schema import validate
-from polwidgets.cube.stream import BLOCK_BYTES
+from polwidgets.cube.stream import BLOCK_BYTES, lazy
 
 GRID_BYTES: Final = BLOCK_BYTES
 
@@ -41,7 +41,7 @@ def straighten(
     """
     validate(cube)
     matrix = np.eye(2) if stretch is None else np.asarray(stretch, float)
-    patterns = cube.data if cube.chunks else da.from_array(cube.data, chunks=("auto", "auto", -1, -1), name=False)
+    patterns = cube.data if cube.chunks else lazy(cube.data)
     patterns = patterns.rechunk({2: -1, 3: -1})
     centers = da.from_array(centers_px, chunks=(*patterns.chunks[:2], 2), name=False)
     moved = da.blockwise(

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, TypeVar
 
+import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.array.core import normalize_chunks
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
@@ -68,6 +70,19 @@ def load(cube: xr.DataArray, block: Block) -> NDArray[Any]:
         # the threads are ours: dask must not start its own inside them
         return np.asarray(part.data.compute(scheduler="synchronous"))
     return part.to_numpy()
+
+
+def lazy(source: Any) -> da.Array:
+    """A dask array over anything with shape, dtype and slicing, in blocks of whole patterns (the last two axes)."""
+    chunks = normalize_chunks(
+        ("auto",) * (len(source.shape) - 2) + (-1, -1),
+        source.shape,
+        limit=BLOCK_BYTES,
+        dtype=source.dtype,
+        previous_chunks=getattr(source, "chunks", None),
+    )
+    patterns: da.Array = da.from_array(source, chunks=chunks, lock=False, name=False)
+    return patterns
 
 
 def workers() -> int:

@@ -6,11 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import dask.array as da
 import xarray as xr
-from dask.array.core import normalize_chunks
 
-from polwidgets.cube.stream import BLOCK_BYTES
 from polwidgets.registry import Registry
 
 Measure = tuple[float, str | None]  # a value and its unit as the file spells it
@@ -56,16 +53,3 @@ class Reader(Protocol):
 
 
 readers: Final[Registry[Reader]] = Registry("reader", "polwidgets.cube.readers")
-
-
-def lazy(source: Any) -> da.Array:
-    """A dask array over anything with shape, dtype and slicing, in blocks of whole patterns (the last two axes)."""
-    chunks = normalize_chunks(
-        ("auto",) * (len(source.shape) - 2) + (-1, -1),
-        source.shape,
-        limit=BLOCK_BYTES,
-        dtype=source.dtype,
-        previous_chunks=getattr(source, "chunks", None),
-    )
-    patterns: da.Array = da.from_array(source, chunks=chunks, lock=False, name=False)
-    return patterns

@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from polwidgets.cube.readers.base import Measure, RawScan, lazy, readers
+from polwidgets.cube.readers.base import Measure, RawScan, readers
+from polwidgets.cube.stream import lazy
 
 SIZE: Final = 128
 ROWS: Final = 130  # two rows of metadata follow each pattern

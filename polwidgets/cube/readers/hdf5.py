@@ -10,7 +10,8 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from polwidgets.cube.readers.base import Measure, RawScan, lazy, readers
+from polwidgets.cube.readers.base import Measure, RawScan, readers
+from polwidgets.cube.stream import lazy
 from polwidgets.registry import parameter
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"

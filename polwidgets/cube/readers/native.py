@@ -11,7 +11,8 @@ import xarray as xr
 import zarr
 from zarr.storage import LocalStore, ZipStore
 
-from polwidgets.cube.readers.base import Measure, RawScan, lazy, readers
+from polwidgets.cube.readers.base import Measure, RawScan, readers
+from polwidgets.cube.stream import lazy
 
 
 @readers.register("zarr")

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polwidgets.cube.readers.base import RawScan, lazy, readers
+from polwidgets.cube.readers.base import RawScan, readers
+from polwidgets.cube.stream import lazy
 from polwidgets.registry import parameter
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from polwidgets.cube.readers.base import RawScan, lazy, readers
+from polwidgets.cube.readers.base import RawScan, readers
+from polwidgets.cube.stream import lazy
 from polwidgets.registry import parameter
 
 SUFFIXES: Final = (".tif", ".tiff")

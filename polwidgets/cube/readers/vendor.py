@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import dask.array as da
 
-from polwidgets.cube.readers.base import Measure, RawScan, lazy, readers
+from polwidgets.cube.readers.base import Measure, RawScan, readers
+from polwidgets.cube.stream import lazy
 from polwidgets.registry import parameter
 
 PLUGINS: Final = {
