@@ -17,7 +17,7 @@ _PUBLIC: Final = {
     "calibrate": "polwidgets.cube.calibrate",
     "fit_disk": "polwidgets.cube.disk",
     "inspect": "polwidgets.cube.checks",
-    "repair": "polwidgets.cube.checks",
+    "repair": "polwidgets.cube.bad_pixels",
     "Annulus": "polwidgets.cube.detectors",
     "Disk": "polwidgets.cube.detectors",
     "Point": "polwidgets.cube.detectors",

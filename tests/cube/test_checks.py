@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 
 import polwidgets as pw
-from polwidgets.cube.checks import Inspection, inspect, repair
+from polwidgets.cube.bad_pixels import repair
+from polwidgets.cube.checks import Inspection, inspect
 from polwidgets.cube.schema import make_cube
 
 SCAN, DETECTOR = (12, 14), (31, 28)
