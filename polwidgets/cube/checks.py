@@ -57,7 +57,7 @@ class Inspection:
         if errors:
             raise ValueError("; ".join(errors))
         for finding in self.findings:
-            warnings.warn(finding.message, stacklevel=2)
+            warnings.warn(finding.message, stacklevel=3)
 
 
 def inspect(cube: xr.DataArray, *, cell_A: tuple[float, float] | None = None) -> Inspection:
@@ -100,6 +100,24 @@ def inspect(cube: xr.DataArray, *, cell_A: tuple[float, float] | None = None) ->
         mean_pattern=_labelled(mean, planes, "ky", "kx").assign_attrs(cube.attrs),
         total=_labelled(total, planes, "scan_y", "scan_x"),
     )
+
+
+def usable_pixels(cube: xr.DataArray, *, cell_A: tuple[float, float] | None = None) -> xr.DataArray:
+    """Good detector pixels, bool (ky, kx), of a cube that is fit for use.
+
+    Raises
+    ------
+    ValueError
+        What `inspect` calls an error: an empty or uncalibrated cube, swapped axes, a scan smaller than the cell...
+
+    Warns
+    -----
+    UserWarning
+        Everything else that `inspect` finds.
+    """
+    inspection = inspect(cube, cell_A=cell_A)
+    inspection.report()
+    return inspection.good_pixels
 
 
 @dataclasses.dataclass(frozen=True)

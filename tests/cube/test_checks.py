@@ -7,7 +7,7 @@ import xarray as xr
 
 import polwidgets as pw
 from polwidgets.cube.bad_pixels import repair
-from polwidgets.cube.checks import Inspection, inspect
+from polwidgets.cube.checks import Inspection, inspect, usable_pixels
 from polwidgets.cube.schema import make_cube
 
 SCAN, DETECTOR = (12, 14), (31, 28)
@@ -158,3 +158,14 @@ def test_an_overexposed_scan(shared_data) -> None:
     pytest.importorskip("rsciio.blockfile", exc_type=ImportError)
     inspection = inspect(pw.open_cube(shared_data / "nbed" / "blo_3x2.blo"))
     assert "detector pixels reach 255" in found(inspection)["saturated"]
+
+
+def test_usable_pixels(counts) -> None:
+    assert usable_pixels(make_cube(counts, **CALIBRATION), cell_A=(4.0, 4.0)).all()
+    counts[:, :, 12] = 0
+    with pytest.warns(UserWarning, match="dead rows 12"):
+        good = usable_pixels(make_cube(counts, **CALIBRATION))
+    assert good.dims == ("ky", "kx")
+    assert not good[12].any()
+    with pytest.raises(ValueError, match="are in pixels"):
+        usable_pixels(make_cube(counts))
