@@ -24,7 +24,7 @@ from polwidgets.widgets.preview import plan_preview, quantised_rows
 from polwidgets.widgets.view_state import ViewState
 
 SYNCED: Final = ("scene", "view", "request", "reply")
-SAMPLED_PATTERNS: Final = 5
+SAMPLED: Final = 9
 
 
 class CubeBrowserModel(traitlets.HasTraits):
@@ -59,7 +59,8 @@ class CubeBrowserModel(traitlets.HasTraits):
         super().__init__()
         self.cube = validate(cube)
         self.state = ViewState(probe=(cube.sizes["scan_y"] // 2, cube.sizes["scan_x"] // 2)) if state is None else state
-        self.plan = plan_preview(self.cube.shape, preview_MB * 2**20)
+        # rows that are stored together travel together, so that no chunk is read twice
+        self.plan = plan_preview(self.cube.shape, preview_MB * 2**20, stored_together=cube.chunks[0][0] if cube.chunks else 1)
         choose_detector(self.state, cube)
         self.scene = {
             "scan": self._axes("scan_y", "scan_x"),
@@ -90,9 +91,12 @@ class CubeBrowserModel(traitlets.HasTraits):
         }
 
     def _pattern_range(self) -> list[float]:
-        """Lowest and, but for a few hot pixels, highest intensity of patterns spread over the scan: where the colours start."""
-        rows, columns = (np.unique(np.linspace(0, size - 1, SAMPLED_PATTERNS).astype(int)) for size in self.cube.shape[:2])
-        values = np.asarray(self.cube.isel(scan_y=rows, scan_x=columns).values, float)
+        """Lowest and, but for a few hot pixels, highest intensity of neighbouring patterns: where the colours start.
+
+        Those in the middle of the scan, so that of a cube in chunks only a few have to be read.
+        """
+        middle = (slice(max(0, size // 2 - SAMPLED // 2), size // 2 + SAMPLED // 2 + 1) for size in self.cube.shape[:2])
+        values = np.asarray(self.cube[tuple(middle)].values, float)
         finite = values[np.isfinite(values)]
         if not finite.size:
             return [0.0, 1.0]

@@ -76,6 +76,9 @@ class LinkedMaps(pn.viewable.Viewer):
         self.prediction = _checked(prediction, cube)
         self.cube = cube
         self._rows, self._columns, self._unit = _scan_axes(prediction)
+        self._steps = _steps(self._columns, self._rows)
+        half_x, half_y = self._steps[0] / 2, self._steps[1] / 2
+        self._bounds = (self._columns[0] - half_x, self._rows[0] - half_y, self._columns[-1] + half_x, self._rows[-1] + half_y)
         self.state = ViewState(probe=(len(self._rows) // 2, len(self._columns) // 2)) if state is None else state
         self._dims = [hv.Dimension("scan_x", label="x", unit=self._unit), hv.Dimension("scan_y", label="y", unit=self._unit)]
         row, column = self._within(self.state.probe)
@@ -107,16 +110,15 @@ class LinkedMaps(pn.viewable.Viewer):
     def _direction_map(self, colormap: str, arrows: int) -> hv.DynamicMap:
         direction, confidence = self.prediction["direction_deg"].values, self.prediction["confidence"].values
         colors = direction_colors(direction, confidence, colormap=colormap)
-        picture = hv.RGB((self._columns, self._rows, *np.moveaxis(colors, -1, 0)), kdims=self._dims)
-        picture = picture.opts(**plane("Polarization direction", self._unit))
+        picture = hv.RGB(colors[::-1], bounds=self._bounds, kdims=self._dims).opts(**plane("Polarization direction", self._unit))
         layers = picture * self._arrows(mean_arrows(direction, confidence, across=arrows)) if arrows else picture
         return self._tappable(picture, layers)
 
     def _arrows(self, arrows: Arrows) -> hv.Segments:
         """Shaft and two barbs of every arrow; the longest just fits between its neighbours."""
-        step_x, step_y = _step(self._columns), _step(self._rows)
         half = 0.42 * np.diff(np.unique(arrows.row), append=np.inf).min()
         half = half if np.isfinite(half) else 0.42
+        step_x, step_y = self._steps
         middle = np.stack([self._columns[0] + step_x * arrows.column, self._rows[0] + step_y * arrows.row])
         along = half * np.stack([step_x * arrows.right, step_y * arrows.down])
         aside = 0.4 * np.stack([along[1], -along[0]])
@@ -125,8 +127,12 @@ class LinkedMaps(pn.viewable.Viewer):
         segments = hv.Segments(tuple(np.concatenate(lines, axis=1)), kdims=["x0", "y0", "x1", "y1"])
         return segments.opts(color="#1a1a1a", line_width=1.2, apply_ranges=False)
 
+    def _image(self, values: NDArray[np.float64], name: str) -> hv.Image:
+        # HoloViews wants the row of the largest y first, and y grows downward
+        return hv.Image(values[::-1], bounds=self._bounds, kdims=self._dims, vdims=[name])
+
     def _map(self, name: str, title: str, colormap: str, limits: tuple[float, float] = (np.nan, np.nan)) -> hv.DynamicMap:
-        image = hv.Image((self._columns, self._rows, self.prediction[name].values), kdims=self._dims, vdims=[name])
+        image = self._image(self.prediction[name].values, name)
         return self._tappable(image.opts(cmap=color_list(colormap), clim=limits, **COLOR_BAR, **plane(title, self._unit)))
 
     def _virtual_image(self, cube: xr.DataArray) -> hv.DynamicMap:
@@ -136,7 +142,7 @@ class LinkedMaps(pn.viewable.Viewer):
 
         def draw(center: tuple[float, float], inner: float, outer: float) -> hv.Image:
             image = virtual_image(cube, detector_on(cube, center, inner, outer)).values
-            return hv.Image((self._columns, self._rows, image), kdims=self._dims, vdims=["virtual image"])
+            return self._image(image, "virtual image")
 
         images = hv.DynamicMap(draw, streams=[detector])
         return self._tappable(images, images.opts(cmap="gray", framewise=True, **COLOR_BAR, **plane("Virtual image", self._unit)))
@@ -231,5 +237,7 @@ def _scan_axes(prediction: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.
     return rows / 10, columns / 10, "nm"
 
 
-def _step(axis: NDArray[np.float64]) -> float:
-    return float(axis[-1] - axis[0]) / max(1, len(axis) - 1)
+def _steps(columns: NDArray[np.float64], rows: NDArray[np.float64]) -> tuple[float, float]:
+    """Distance of neighbours along x and y; a line scan has square pixels."""
+    found = [float(axis[-1] - axis[0]) / (len(axis) - 1) if len(axis) > 1 else 0.0 for axis in (columns, rows)]
+    return found[0] or found[1] or 1.0, found[1] or found[0] or 1.0

@@ -29,7 +29,7 @@ class PreviewPlan:
     detector_shape : (rows, columns)
         Of a preview pattern.
     rows : tuple of int
-        Scan rows in the order they travel: every eighth, then those between, so that the whole scan is soon there.
+        Scan rows in the order they travel, spread over the scan from the start.
     rows_per_chunk : int
         Scan rows that travel together.
     """
@@ -52,8 +52,11 @@ class PreviewPlan:
         return self.rows[index * self.rows_per_chunk : (index + 1) * self.rows_per_chunk]
 
 
-def plan_preview(shape: tuple[int, ...], budget_bytes: float) -> PreviewPlan:
-    """The finest preview of a cube of this shape (scan_y, scan_x, ky, kx) that stays within a budget."""
+def plan_preview(shape: tuple[int, ...], budget_bytes: float, *, stored_together: int = 1) -> PreviewPlan:
+    """The finest preview of a cube of this shape (scan_y, scan_x, ky, kx) that stays within a budget.
+
+    Where `stored_together` scan rows share a chunk of the file, such blocks of rows travel as one, coarse first among blocks.
+    """
     scan_rows, scan_columns, height, width = shape
     if budget_bytes <= 0:
         raise ValueError(f"the preview's budget must be positive, got {budget_bytes} bytes; give preview_MB, for example 64")
@@ -66,7 +69,10 @@ def plan_preview(shape: tuple[int, ...], budget_bytes: float) -> PreviewPlan:
         binning *= 2
     bits = 16 if 2 * values <= budget_bytes else 8
     row_bytes = scan_columns * detector_shape[0] * detector_shape[1] * bits // 8
-    return PreviewPlan(binning, bits, detector_shape, coarse_first(scan_rows), max(1, CHUNK_BYTES // row_bytes))
+    blocks = coarse_first(-(-scan_rows // stored_together))
+    rows = tuple(row for block in blocks for row in range(block * stored_together, min(scan_rows, (block + 1) * stored_together)))
+    together = stored_together * max(1, CHUNK_BYTES // (row_bytes * stored_together))
+    return PreviewPlan(binning, bits, detector_shape, rows, together)
 
 
 def coarse_first(count: int) -> tuple[int, ...]:
@@ -88,8 +94,10 @@ def quantised_rows(cube: xr.DataArray, rows: tuple[int, ...], plan: PreviewPlan)
     """
     top = 2**plan.bits - 1
     parts, lowest, highest = [], [], []
-    for row in rows:
-        block = np.nan_to_num(binned(np.asarray(cube.isel(scan_y=row).values, np.float32), plan.binning), posinf=0, neginf=0)
+    # read what is stored together in one go
+    loaded = cube.isel(scan_y=list(rows)).values
+    for patterns in loaded:
+        block = np.nan_to_num(binned(np.asarray(patterns, np.float32), plan.binning), posinf=0, neginf=0)
         low, high = float(block.min()), float(block.max())
         relative = (block - low) / (high - low if high > low else 1.0)
         parts.append(np.rint(np.sqrt(relative) * top).astype(f"<u{plan.bits // 8}").tobytes())

@@ -38,7 +38,7 @@ def test_maps_show_what_the_prediction_says(maps, prediction):
     picture = element(shown["Polarization direction"])
     truth = direction_colors(prediction["direction_deg"].values, prediction["confidence"].values)
     for channel, name in enumerate("RGB"):
-        # HoloViews hands arrays out with y growing; rows grow downward and so does y
+        # HoloViews hands arrays out with y growing, and y grows downward
         np.testing.assert_allclose(picture.dimension_values(name, flat=False), truth[..., channel])
     assert picture.bounds.lbrt() == pytest.approx((-0.025, -0.025, 1.375, 0.975))
     np.testing.assert_allclose(element(shown["Confidence"]).dimension_values(2, flat=False), prediction["confidence"].values)
@@ -96,3 +96,8 @@ def test_what_does_not_fit_is_refused(prediction, scan):
         pw.LinkedMaps(prediction.drop_vars("probability"))
     with pytest.raises(ValueError, match=r"covers \(20, 28\) scan positions, the cube \(20, 27\)"):
         pw.LinkedMaps(prediction, cube=scan.isel(scan_x=slice(27)))
+
+
+def test_a_line_scan_has_maps_too(prediction, scan):
+    shown = figures(pw.LinkedMaps(prediction.isel(scan_y=[3]), cube=scan.isel(scan_y=[3])))
+    assert element(shown["Confidence"]).bounds.lbrt() == pytest.approx((-0.025, 0.125, 1.375, 0.175))

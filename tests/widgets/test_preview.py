@@ -27,6 +27,13 @@ def test_a_preview_stays_within_its_budget(shape, budget):
     assert [row for index in range(plan.chunks) for row in plan.chunk(index)] == list(plan.rows)
 
 
+def test_rows_of_one_chunk_travel_together():
+    plan = plan_preview((10, 4, 8, 8), 1e9, stored_together=4)
+    assert plan.rows == (0, 1, 2, 3, 8, 9, 4, 5, 6, 7)
+    large = plan_preview((10, 300, 64, 64), 1e9, stored_together=4)
+    assert large.rows_per_chunk == 4
+
+
 def test_what_fits_is_neither_binned_nor_coarse():
     plan = plan_preview((10, 12, 32, 30), 2 * 10 * 12 * 32 * 30)
     assert (plan.binning, plan.bits) == (1, 16)
