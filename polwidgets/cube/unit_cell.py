@@ -19,7 +19,6 @@ from polwidgets.cube.schema import LENGTH, require_calibrated, step_of
 
 STAR = np.array([[1, 0], [0, 1], [1, 1], [1, -1]])  # the harmonics that a lattice image has
 PROPOSALS = 3
-CHANCE = 60.0  # pixels: the best of all lattices explains as much of white noise as 20 to 50 pixels hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +117,9 @@ def find_unit_cell(
     refined = [_refine(values, y, x, coefficients) for coefficients in proposed]
     likely = [(_explained(values, y, x, fit), fit) for fit in refined if _distortion(fit, cell_A) < 1.5 * tolerance]
     explained, affine = max(likely, key=lambda found: found[0], default=(0.0, proposed[0]))
-    if explained < max(0.02, CHANCE / values.size):
+    # the best of all lattices explains of white noise what so many pixels hold; the more cells, the more lattices there are
+    chance = 34 + 4 * np.log(extent[0] * extent[1] / (cell_A[0] * cell_A[1]))
+    if explained < max(0.02, chance / values.size):
         raise ValueError(
             f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (the best explains {explained:.1%} of the "
             "contrast); check the crystal and scan_step_A, or use more dose"
