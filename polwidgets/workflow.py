@@ -1,38 +1,84 @@
-"""The loop: open, calibrate, match the specimen, simulate at the match, map with unit-cell context."""
+"""The loop: check, match the specimen, simulate at the match, map with unit-cell context."""
 
 from __future__ import annotations
 
 import json
+from typing import TypeAlias
 
-import numpy as np
 import xarray as xr
 
-import polwidgets
-from polwidgets.crystal.base import Crystal
-from polwidgets.cube.checks import usable_pixels
+from polwidgets import __version__
+from polwidgets.crystal.base import Crystal, crystals
+from polwidgets.cube.checks import inspect
+from polwidgets.cube.schema import require, require_calibrated
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, models
+from polwidgets.models.base import Context, Model, models
+from polwidgets.models.labelled import labelled_patterns
 from polwidgets.progress import Progress, reporter
-from polwidgets.simulate.labelled import labelled_patterns
+
+Named: TypeAlias = "str | Model"
 
 
 def map_polarization(
     cube: xr.DataArray,
     *,
     crystal: str | Crystal = "knn",
-    model: str = "unit_cell_match",
+    model: Named = "unit_cell_match",
     context: Context = "unit_cell",
-    thickness_range_A: tuple[float, float] = (40.0, 700.0),
     specimen: SpecimenFit | None = None,
+    thickness_range_A: tuple[float, float] = (40.0, 700.0),
     seed: int = 0,
     progress: bool | Progress = False,
 ) -> xr.Dataset:
-    """Polarization at every probe position of a calibrated cube."""
+    """Polarization at every probe position of a calibrated cube.
+
+        open -> calibrate -> match the specimen -> simulate at the matched conditions -> map with unit-cell context
+
+    Parameters
+    ----------
+    cube : DataArray (scan_y, scan_x, ky, kx)
+        In angstrom and 1/angstrom, with attrs ``voltage_kV`` and ``semiangle_mrad``, and ``scan_rotation_deg`` where it
+        is not zero.
+    crystal : str or Crystal
+        A registered name, or a part with a polar displacement.
+    model : str or Model
+        A registered name, to be trained here, or a trained model.
+    context : {"unit_cell", "pattern"}
+        Pool the evidence over one unit cell, or let every pattern speak for itself.
+    specimen : SpecimenFit, optional
+        A match made before (`pw.match`), to save its time.
+    seed : int
+        Of models that draw.
+
+    Returns
+    -------
+    Dataset on (scan_y, scan_x)
+        ``direction_deg``, ``direction``, ``probability``, ``confidence``, where the model knows it ``displacement_pm``
+        with its error; attrs say model, seed, version and matched specimen. See `polwidgets.models.prediction`.
+
+    Raises
+    ------
+    ValueError
+        The cube is uncalibrated, empty, full of NaN, smaller than a unit cell, or the crystal is not polar.
+    """
     report = reporter(progress)
-    good_pixels = usable_pixels(cube)
-    specimen = specimen or match(cube, crystal=crystal, thickness_range_A=thickness_range_A, good_pixels=good_pixels, progress=report)
-    estimator = models.build(model)
-    training = specimen if estimator.trains_on == "specimen" else labelled_patterns(specimen, cube, seed=seed, progress=report)
-    estimator.fit(training, seed=seed, progress=report)
-    return estimator.predict(cube, specimen, context=context, progress=report)
+    part = crystals.build(crystal) if isinstance(crystal, str) else crystal
+    if not getattr(part, "displacement_A", 0):
+        raise ValueError(f"{type(part).__name__} has no polar displacement, so it has no polarization to map; give displacement_A, or another crystal")
+    require_calibrated(cube)
+    require(cube, "voltage_kV", "semiangle_mrad")
+    report("check the scan", 0.0)
+    inspection = inspect(cube, cell_A=part.cell_A[:2])
+    inspection.report()
+    report("check the scan", 1.0)
+    good_pixels = inspection.good_pixels.values
+    if specimen is None:
+        specimen = match(cube, crystal=part, thickness_range_A=thickness_range_A, good_pixels=good_pixels, progress=report)
+    estimator = models.build(model) if isinstance(model, str) else model
+    if isinstance(model, str):
+        training = specimen if estimator.trains_on == "specimen" else labelled_patterns(specimen, cube, seed=seed, progress=report)
+        estimator.fit(training, seed=seed, progress=report)
+    prediction = estimator.predict(cube, specimen, context=context, progress=report)
+    parameters = json.dumps({name: value for name, value in json.loads(models.to_json(estimator)).items() if name != "model"})
+    return prediction.assign_attrs(parameters=parameters, seed=seed, polwidgets_version=__version__)

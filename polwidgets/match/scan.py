@@ -130,6 +130,20 @@ def readings_for(cube: xr.DataArray, crystal: Crystal, good_pixels: NDArray[np.b
     return read_patterns(cube, good=good_pixels, pixel=0.25 / max(crystal.cell_A[:2]), k_limit=k_limit)
 
 
+def library_at(specimen: SpecimenFit, readings: Readings, *, k_limit: float = 2.7) -> Library:
+    """A library for the detector of these readings around the matched thickness."""
+    depth = specimen.crystal.cell_A[2]
+    return Library(
+        specimen.crystal,
+        voltage_kV=specimen.voltage_kV,
+        semiangle_mrad=specimen.semiangle_mrad,
+        thicknesses_A=specimen.thickness_A + depth * np.array([-1, 0, 1]),
+        k_outgoing=float(np.abs(readings.k).max()),
+        mesh=mesh_for(readings, specimen.crystal),
+        k_limit=k_limit,
+    )
+
+
 def mesh_for(readings: Readings, crystal: Crystal) -> int:
     """Steps of the k mesh in a reciprocal lattice vector: about the detector's pixel."""
     return int(np.clip(round(1 / (max(crystal.cell_A[:2]) * readings.pixel_area**0.5)), 3, 8))

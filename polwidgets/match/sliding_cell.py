@@ -11,6 +11,7 @@ from scipy.ndimage import correlate1d
 
 from polwidgets.cube.schema import step_of
 from polwidgets.cube.unit_cell import UnitCell
+from polwidgets.directions import ANGLES_DEG
 
 CLEARLY_BETTER: Final = 1.3  # of the evidence: what a window that straddles a wall loses at least
 
@@ -50,18 +51,21 @@ def sharpen_walls(pooled: NDArray[np.float64], scan: xr.DataArray, unit_cell: Un
 
     Parameters
     ----------
-    pooled : array (scan_y, scan_x, node)
-        Evidence over that of no displacement, pooled over the cell around every position.
+    pooled : array (scan_y, scan_x, variant)
+        Evidence over that of no displacement, pooled over the cell around every position; variants are the eight
+        directions, for one length of the displacement after the other.
     """
     reach = [max(0, int((width - 1) / 2) - 1) for width in _window(scan, unit_cell)]
-    loudness = pooled.max(-1)
-    best, chosen = CLEARLY_BETTER * np.maximum(loudness, 0), pooled.copy()
+    loudness, direction = pooled.max(-1), pooled.argmax(-1) % len(ANGLES_DEG)
     rows, columns = np.indices(loudness.shape)
-    for down in (-reach[0], 0, reach[0]):
-        for right in (-reach[1], 0, reach[1]):
-            source = (rows + down).clip(0, rows[-1, -1]), (columns + right).clip(0, columns[-1, -1])
-            better = loudness[source] > best
-            best[better], chosen[better] = loudness[source][better], pooled[source][better]
+    shifts = [(down, right) for down in (-reach[0], 0, reach[0]) for right in (-reach[1], 0, reach[1])]
+    sources = [((rows + down).clip(0, rows[-1, -1]), (columns + right).clip(0, columns[-1, -1])) for down, right in shifts]
+    # where all windows agree there is no wall, and the loudest would only be the luckiest
+    wall = np.any([direction[source] != direction for source in sources], axis=0)
+    best, chosen = CLEARLY_BETTER * np.maximum(loudness, 0), pooled.copy()
+    for source in sources:
+        better = wall & (loudness[source] > best)
+        best[better], chosen[better] = loudness[source][better], pooled[source][better]
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol, Self
 
@@ -35,3 +36,14 @@ class Model(Protocol):
 
 
 models: Final[Registry[Model]] = Registry("model", "polwidgets.models")
+
+
+def save_bytes(path: str | Path, content: bytes) -> None:
+    """Write aside, then rename, so that a broken run leaves no half file."""
+    target = Path(path)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(content)
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from polwidgets.directions import ANGLES_DEG, direction_to_vector, nearest_class, vector_to_direction
 from polwidgets.match.evidence import variant_evidence
-from polwidgets.match.library import Library, Variant
-from polwidgets.match.measurement import Readings
-from polwidgets.match.scan import mesh_for, readings_for
+from polwidgets.match.library import Variant
+from polwidgets.match.scan import library_at, readings_for
 from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, models
+from polwidgets.models.base import Context, models, save_bytes
 from polwidgets.models.prediction import make_prediction
+from polwidgets.models.surface import Surface
 from polwidgets.progress import Progress
 from polwidgets.registry import parameter
-
-POWERS: Final = tuple((i, j) for i in range(5) for j in range(5 - i))  # of a quartic in the displacement's two components
-
 
 @models.register("unit_cell_match")
 @dataclasses.dataclass
@@ -37,16 +33,14 @@ class UnitCellMatch:
 
     trains_on: ClassVar[Literal["specimen", "patterns"]] = "specimen"
     order: int = parameter(6, "highest frequency of the patterns' series in the unit-cell phase", min=2, max=8, step=1)
-    k_limit: float = parameter(3.4, "band limit of the simulation", min=2.0, max=6.0, step=0.1, unit="1/angstrom")
+    k_limit: float = parameter(2.7, "band limit of the simulation", min=2.0, max=6.0, step=0.1, unit="1/angstrom")
     shortest: float = parameter(2 / 3, "shorter simulated displacement, in the crystal's own", min=0.2, max=1.0, step=0.05)
     longest: float = parameter(4 / 3, "longer simulated displacement, in the crystal's own", min=1.0, max=3.0, step=0.05)
-    specimen: SpecimenFit | None = dataclasses.field(default=None, init=False, repr=False)
 
     def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int = 0, progress: Progress) -> Self:
         """Take the matched specimen; the simulation is made for the detector that is met in `predict`."""
         if not isinstance(training, SpecimenFit):
             raise TypeError(f"unit_cell_match learns from a matched specimen (pw.match(cube)), got {type(training).__name__}")
-        self.specimen = training
         return self
 
     def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress) -> xr.Dataset:
@@ -54,7 +48,7 @@ class UnitCellMatch:
         readings = readings_for(cube, specimen.crystal)
         own = float(specimen.crystal.displacement_A)  # type: ignore[attr-defined]
         nodes = [Variant(own * factor, angle) for factor in (self.shortest, self.longest) for angle in ANGLES_DEG]
-        library = self._library(specimen, readings)
+        library = library_at(specimen, readings, k_limit=self.k_limit)
         evidence = variant_evidence(
             readings, specimen.unit_cell.phase_of(cube).reshape(-1, 2), library, nodes, specimen.conditions,
             dose=specimen.dose, background=np.array(specimen.background), order=self.order,
@@ -87,78 +81,14 @@ class UnitCellMatch:
             **specimen.attrs(),
         )
 
-    def _library(self, specimen: SpecimenFit, readings: Readings) -> Library:
-        depth = specimen.crystal.cell_A[2]
-        return Library(
-            specimen.crystal,
-            voltage_kV=specimen.voltage_kV,
-            semiangle_mrad=specimen.semiangle_mrad,
-            thicknesses_A=specimen.thickness_A + depth * np.array([-1, 0, 1]),
-            k_outgoing=float(np.abs(readings.k).max()),
-            mesh=mesh_for(readings, specimen.crystal),
-            k_limit=self.k_limit,
-        )
-
     def save(self, path: str | Path) -> None:
-        """Write the parameters as JSON."""
-        raise NotImplementedError
+        """Write the parameters as JSON; there is nothing else to keep."""
+        save_bytes(path, models.to_json(self).encode())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote."""
-        raise NotImplementedError
-
-
-@dataclasses.dataclass(frozen=True)
-class Surface:
-    """Log-likelihood as a quartic in the displacement (down, right), at every probe position.
-
-    Attributes
-    ----------
-    coefficients : array (..., monomial)
-    """
-
-    coefficients: NDArray[np.float64]
-
-    @classmethod
-    def through(cls, points: NDArray[np.float64], values: NDArray[np.float64]) -> Surface:
-        """Least-squares quartic through values (..., point) at points (point, 2)."""
-        return cls(values @ np.linalg.pinv(_monomials(points, 0, 0)).T)
-
-    def value(self, vector: NDArray[np.float64], down: int = 0, right: int = 0) -> NDArray[np.float64]:
-        """The surface, or its derivative of the given orders, at vectors (..., 2)."""
-        return np.asarray((self.coefficients * _monomials(vector, down, right)).sum(-1))
-
-    def maximum(self, limit: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Vector (..., 2) of the maximum within `limit`, and its covariance (..., 2, 2): minus the inverse curvature."""
-        radius, angle = np.meshgrid(np.linspace(0.1, limit, 13), np.deg2rad(np.arange(0, 360, 7.5)), indexing="ij")
-        grid = np.stack([radius * np.sin(angle), radius * np.cos(angle)], -1).reshape(-1, 2)
-        table = self.coefficients @ _monomials(grid, 0, 0).T
-        vector = grid[table.argmax(-1)]
-        for _ in range(8):
-            curvature = self._curvature(vector)
-            slope = np.stack([self.value(vector, 1, 0), self.value(vector, 0, 1)], -1)
-            step = np.clip(np.linalg.solve(curvature, slope[..., None])[..., 0], -0.1, 0.1)
-            vector = vector + step
-            long = np.hypot(vector[..., 0], vector[..., 1])
-            vector = vector * np.minimum(1.0, limit / np.maximum(long, 1e-9))[..., None]
-        return vector, np.linalg.inv(self._curvature(vector))
-
-    def _curvature(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Minus the second derivatives, made positive definite."""
-        cross = self.value(vector, 1, 1)
-        matrix = -np.stack([np.stack([self.value(vector, 2, 0), cross], -1), np.stack([cross, self.value(vector, 0, 2)], -1)], -2)
-        values, axes = np.linalg.eigh(matrix)
-        values = np.maximum(np.abs(values), 1e-3)
-        return np.asarray((axes * values[..., None, :]) @ np.swapaxes(axes, -1, -2))
-
-
-def _monomials(vector: NDArray[np.float64], down: int, right: int) -> NDArray[np.float64]:
-    """Derivatives of the quartic's monomials at vectors (..., 2); (..., monomial)."""
-    y, x = np.asarray(vector)[..., 0], np.asarray(vector)[..., 1]
-
-    def power(value: NDArray[np.float64], exponent: int, derivative: int) -> NDArray[np.float64]:
-        factor = np.prod(np.arange(exponent - derivative + 1, exponent + 1)) if derivative else 1
-        return np.asarray(factor * value ** (exponent - derivative)) if exponent >= derivative else np.zeros_like(value)
-
-    return np.stack([power(y, i, down) * power(x, j, right) for i, j in POWERS], -1)
+        model = models.from_json(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(model, cls):
+            raise ValueError(f"{path} holds the model {type(model).__name__}, expected {cls.__name__}")
+        return model

@@ -1,0 +1,75 @@
+"""Labelled patterns to train on, simulated at a matched specimen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from polwidgets.directions import ANGLES_DEG
+from polwidgets.match.fit import background_shapes
+from polwidgets.match.library import Variant
+from polwidgets.match.scan import library_at, readings_for
+from polwidgets.match.specimen import SpecimenFit
+from polwidgets.progress import Progress
+from polwidgets.simulate.detector import pixel_grid
+from polwidgets.simulate.patterns import basis
+
+ORDER: Final = 6
+
+
+def labelled_patterns(
+    specimen: SpecimenFit, cube: xr.DataArray, *, positions: int = 40, seed: int = 0, progress: Progress
+) -> xr.Dataset:
+    """Noise-free patterns of the eight variants over the unit cell, as the cube's detector would record them.
+
+    Parameters
+    ----------
+    cube : DataArray
+        For its detector; binned as for the match.
+    positions : int
+        Probe positions along a side of the cell; each is moved at random within its own square, so that no grid is
+        favoured.
+
+    Returns
+    -------
+    Dataset on (sample, ky, kx)
+        ``intensity`` in counts, with coords ``direction_deg`` (scan frame), ``thickness_A``, ``specimen``, ``cell_y``
+        and ``cell_x``.
+    """
+    rng = np.random.default_rng(seed)
+    readings = readings_for(cube, specimen.crystal)
+    ky, kx = readings.frame["ky"], readings.frame["kx"]
+    k = pixel_grid(ky.values, kx.values)
+    library = library_at(specimen, readings)
+    conditions = specimen.conditions
+    diffuse = np.array(specimen.background) @ background_shapes(k, (conditions.center_y, conditions.center_x))
+    corner = np.stack(np.meshgrid(np.arange(positions), np.arange(positions), indexing="ij"), -1).reshape(-1, 2)
+    turn = specimen.rotation_deg - specimen.scan_rotation_deg
+    own = float(specimen.crystal.displacement_A)  # type: ignore[attr-defined]
+    parts, phases, labels = [], [], []
+    for number, angle in enumerate(ANGLES_DEG):
+        phase = (corner + rng.random(corner.shape)) / positions
+        expected = specimen.dose * library.expected(Variant(own, angle), conditions, k, order=ORDER)
+        expected[0] += diffuse
+        patterns = basis(phase, ORDER).astype(np.float32) @ (expected * readings.pixel_area).astype(np.float32)
+        parts.append(patterns.clip(min=0).reshape(-1, ky.size, kx.size))
+        phases.append(phase)
+        labels.append(np.full(len(phase), (angle + turn) % 360.0))
+        progress("simulate training patterns", (number + 1) / len(ANGLES_DEG))
+    phase = np.concatenate(phases)
+    count = len(phase)
+    return xr.Dataset(
+        {"intensity": (("sample", "ky", "kx"), np.concatenate(parts))},
+        coords={
+            "ky": ky,
+            "kx": kx,
+            "direction_deg": ("sample", np.concatenate(labels)),
+            "thickness_A": ("sample", np.full(count, specimen.thickness_A)),
+            "specimen": ("sample", np.zeros(count, np.int64)),
+            "cell_y": ("sample", phase[:, 0]),
+            "cell_x": ("sample", phase[:, 1]),
+        },
+        attrs={"voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad, "seed": seed},
+    )
