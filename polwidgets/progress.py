@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tqdm.auto import tqdm
 
 Progress: TypeAlias = Callable[[str, float], None]
 """Called with the name of the step and the finished fraction of it, 0 to 1."""
+BAR: Final = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
 
 
 def reporter(progress: bool | Progress) -> Progress:
@@ -29,7 +30,8 @@ class _Bars:
         if self._bar is None or step != self._step:
             if self._bar is not None:
                 self._bar.close()
-            self._bar, self._step = tqdm(total=100, desc=step, unit="%", bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}"), step
+            # no bar where nobody watches (None: on a terminal or in a notebook only)
+            self._bar, self._step = tqdm(total=100, desc=step, disable=None, bar_format=BAR), step
         self._bar.update(round(100 * fraction) - self._bar.n)
         if fraction >= 1:
             self._bar.close()

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from polwidgets.crystal.base import Crystal, displaced
+from polwidgets.crystal.base import Crystal
 from polwidgets.cube.disk import fit_disk
 from polwidgets.cube.schema import require, require_calibrated, validate
 from polwidgets.cube.unit_cell import UnitCell, find_unit_cell
@@ -25,7 +25,6 @@ from polwidgets.match.phase import refine_unit_cell
 from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.progress import Progress
-from polwidgets.simulate.scattering_factors import electron_scattering_factor
 
 ORDER: Final = 4  # a source of a third of an angstrom leaves a sixth of the fourth frequency
 THICKNESS_STEP_A: Final = 24.0  # patterns between saved thicknesses are interpolated by parabolas
@@ -55,9 +54,7 @@ def match_scan(
     mean = readings.picture(readings.mean)
     disk = fit_disk(mean, radius_px=aperture / readings.pixel_area**0.5)
     center = tuple(float(np.interp(place, np.arange(axis.size), axis)) for place, axis in ((disk.center_y_px, mean.ky), (disk.center_x_px, mean.kx)))
-    unit_cell = find_unit_cell(
-        _dark_field(cube, readings, center, 1.2 * aperture), cell_A=crystal.cell_A[:2], bright_phase=_brightest_column(crystal)
-    )
+    unit_cell = find_unit_cell(_dark_field(cube, readings, center, 1.2 * aperture), cell_A=crystal.cell_A[:2])
     library = Library(
         crystal,
         voltage_kV=voltage_kV,
@@ -147,16 +144,6 @@ def library_at(specimen: SpecimenFit, readings: Readings, *, k_limit: float = 2.
 def mesh_for(readings: Readings, crystal: Crystal) -> int:
     """Steps of the k mesh in a reciprocal lattice vector: about the detector's pixel."""
     return int(np.clip(round(1 / (max(crystal.cell_A[:2]) * readings.pixel_area**0.5)), 3, 8))
-
-
-def _brightest_column(crystal: Crystal) -> tuple[float, float]:
-    """Phase (down, right) of the column that scatters most to high angles."""
-    average = displaced(crystal, displacement_A=0.0)
-    strength: dict[tuple[float, float], float] = {}
-    for site in average.sites:
-        place = (round(site.down, 2) % 1.0, round(site.right, 2) % 1.0)
-        strength[place] = strength.get(place, 0.0) + site.occupancy * float(electron_scattering_factor(site.element, 2.0)) ** 2
-    return max(strength, key=lambda place: strength[place])
 
 
 def _dark_field(cube: xr.DataArray, readings: Readings, center: tuple[float, float], inner: float) -> xr.DataArray:
