@@ -79,16 +79,17 @@ def monomials(y_A: NDArray[np.float64], x_A: NDArray[np.float64], count: int) ->
 def find_unit_cell(
     image: xr.DataArray, *, cell_A: tuple[float, float], bright_phase: tuple[float, float] = (0.0, 0.0), tolerance: float = 0.12
 ) -> UnitCell:
-    """Lattice of a virtual image.
+    """Lattice of a virtual image, or of several together.
 
     Parameters
     ----------
-    image : DataArray (scan_y, scan_x)
-        For example an annular dark-field image, in which columns of heavy atoms are bright.
+    image : DataArray (scan_y, scan_x) or (image, scan_y, scan_x)
+        For example an annular dark-field image, in which columns of heavy atoms are bright; or any images of the same
+        scan, weighted by their contrast.
     cell_A : (float, float)
         Expected edges (down, right) of the cell.
     bright_phase : (float, float)
-        Phase (down, right) that the brightest column gets.
+        Phase (down, right) that the brightest column of the first image gets.
     tolerance : float
         How far an edge may be off, by drift or calibration, as a fraction.
 
@@ -110,8 +111,9 @@ def find_unit_cell(
         raise ValueError(
             f"the scan step is over half a unit cell ({min(cell_A):.2f} {LENGTH}), so the lattice cannot be seen; check scan_step_A"
         )
-    values = np.asarray(image.values, float)
-    values = (values - values.mean()) / (values.std() or 1.0)
+    values = np.asarray(image.values, float).reshape(-1, len(y), len(x))
+    values = values - values.mean((1, 2), keepdims=True)
+    values = values / (values.std() or 1.0)
     # over few cells a harmonic's peak is wide enough to pass for another's; the refined fits tell them apart
     proposed = [np.concatenate([np.zeros((1, 2)), vectors.T]) for vectors in _propose(values, y, x, cell_A, tolerance)]
     refined = [_refine(values, y, x, coefficients) for coefficients in proposed]
@@ -119,7 +121,7 @@ def find_unit_cell(
     explained, affine = max(likely, key=lambda found: found[0], default=(0.0, proposed[0]))
     # the best of all lattices explains of white noise what so many pixels hold; the more cells, the more lattices there are
     chance = 34 + 4 * np.log(extent[0] * extent[1] / (cell_A[0] * cell_A[1]))
-    if explained < max(0.02, chance / values.size):
+    if explained < max(0.005, chance / values[0].size):
         raise ValueError(
             f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (the best explains {explained:.1%} of the "
             "contrast); check the crystal and scan_step_A, or use more dose"
@@ -161,13 +163,13 @@ def _propose(
     The two vectors are turned together and may then each move by the tolerance; a pair counts with all its harmonics.
     """
     window = np.hanning(len(y) + 2)[1:-1, None] * np.hanning(len(x) + 2)[None, 1:-1]
-    signal = window * (values - (window * values).sum() / window.sum())
+    signal = window * (values - (window * values).sum((1, 2), keepdims=True) / window.sum())
 
     def power(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spectral power at the vectors (n, 2)."""
+        """Spectral power of all images at the vectors (n, 2)."""
         along_y = np.exp(-2j * np.pi * vectors[:, :1] * y)
         along_x = np.exp(-2j * np.pi * vectors[:, 1:] * x)
-        return np.asarray(np.abs(np.einsum("ny,yx,nx->n", along_y, signal, along_x, optimize=True)) ** 2)
+        return np.asarray((np.abs(np.einsum("ny,iyx,nx->in", along_y, signal, along_x, optimize=True)) ** 2).sum(0))
 
     square = abs(cell_A[0] / cell_A[1] - 1) < 0.02
     resolution = 1.0 / max(y[-1], x[-1])
@@ -199,8 +201,8 @@ def _design(y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArra
 
 
 def _misfit(values: NDArray[np.float64], design: NDArray[np.float64]) -> NDArray[np.float64]:
-    solution = np.linalg.lstsq(design, values.ravel(), rcond=None)[0]
-    return np.asarray(values.ravel() - design @ solution)
+    flat = values.reshape(len(values), -1).T
+    return np.asarray(flat - design @ np.linalg.lstsq(design, flat, rcond=None)[0]).ravel()
 
 
 def _explained(values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]) -> float:
@@ -231,7 +233,7 @@ def _brightest(
     values: NDArray[np.float64], y: NDArray[np.float64], x: NDArray[np.float64], coefficients: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Phase at which the fitted harmonics are largest, to 1/200 of a cell."""
-    solution = np.linalg.lstsq(_design(y, x, coefficients), values.ravel(), rcond=None)[0]
+    solution = np.linalg.lstsq(_design(y, x, coefficients), values[0].ravel(), rcond=None)[0]
     place = np.arange(200) / 200
     grid = np.stack(np.meshgrid(place, place, indexing="ij"), -1).reshape(-1, 2)
     angle = 2 * np.pi * grid @ STAR.T

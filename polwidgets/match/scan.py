@@ -28,6 +28,8 @@ from polwidgets.progress import Progress
 
 ORDER: Final = 4  # a source of a third of an angstrom leaves a sixth of the fourth frequency
 THICKNESS_STEP_A: Final = 24.0  # patterns between saved thicknesses are interpolated by parabolas
+SUPERPIXELS: Final = 12  # along a side of the detector
+COMPONENTS: Final = 6
 SMALLEST_SHARE: Final = 0.02  # of the scan: less is noise
 FREE: Final = (
     "thickness_A", "tilt_y_mrad", "tilt_x_mrad", "source_A", "blur", "center_y", "center_x", "origin_y", "origin_x", "rotation_deg",
@@ -54,7 +56,7 @@ def match_scan(
     mean = readings.picture(readings.mean)
     disk = fit_disk(mean, radius_px=aperture / readings.pixel_area**0.5)
     center = tuple(float(np.interp(place, np.arange(axis.size), axis)) for place, axis in ((disk.center_y_px, mean.ky), (disk.center_x_px, mean.kx)))
-    unit_cell = find_unit_cell(_dark_field(cube, readings, center, 1.2 * aperture), cell_A=crystal.cell_A[:2])
+    unit_cell = find_unit_cell(_lattice_images(cube, readings), cell_A=crystal.cell_A[:2])
     library = Library(
         crystal,
         voltage_kV=voltage_kV,
@@ -146,13 +148,17 @@ def mesh_for(readings: Readings, crystal: Crystal) -> int:
     return int(np.clip(round(1 / (max(crystal.cell_A[:2]) * readings.pixel_area**0.5)), 3, 8))
 
 
-def _dark_field(cube: xr.DataArray, readings: Readings, center: tuple[float, float], inner: float) -> xr.DataArray:
-    """Annular dark-field image; of the bright disk inverted where the detector ends before the annulus begins."""
-    radius = np.hypot(*(readings.k - np.array(center)).T)
-    outside = radius > inner
-    if outside.mean() > 0.05:
-        image = readings.counts[:, outside].sum(1)
-    else:
-        image = -readings.counts.sum(1)
+def _lattice_images(cube: xr.DataArray, readings: Readings) -> xr.DataArray:
+    """The images that show the lattice best whatever the specimen: principal components of the coarsely binned patterns."""
+    low, high = readings.k.min(0), readings.k.max(0)
+    place = np.minimum((readings.k - low) / (high - low) * SUPERPIXELS, SUPERPIXELS - 1).astype(int)
+    group = place[:, 0] * SUPERPIXELS + place[:, 1]
+    sums = np.zeros((readings.k.shape[0], SUPERPIXELS**2), np.float32)
+    sums[np.arange(len(group)), group] = 1
+    coarse = np.concatenate([readings.counts[part] @ sums for part in readings.chunks()]).astype(float)
+    # every superpixel in units of its own counting noise, so that no component is mere brightness
+    coarse = (coarse - coarse.mean(0)) / np.sqrt(coarse.mean(0) + 1e-3 * coarse.mean())
+    _, axes = np.linalg.eigh(coarse.T @ coarse)
+    images = (coarse @ axes[:, ::-1][:, :COMPONENTS]).T.reshape(COMPONENTS, *readings.scan_shape)
     coords = {dim: cube[dim] for dim in ("scan_y", "scan_x")}
-    return xr.DataArray(image.reshape(readings.scan_shape), dims=("scan_y", "scan_x"), coords=coords)
+    return xr.DataArray(images, dims=("image", "scan_y", "scan_x"), coords=coords)
