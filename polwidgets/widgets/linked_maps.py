@@ -103,7 +103,7 @@ class LinkedMaps(pn.viewable.Viewer):
         # a Panel pane of text would fetch its style sheets anew with every change, from outside
         readout = hv.DynamicMap(self._readout, streams=[self._probe]).opts(width=LEGEND_PX - 10, height=120, hooks=[as_status])
         legend = pn.Column(pn.pane.HoloViews(wheel_legend(colormap), linked_axes=False), readout, width=LEGEND_PX)
-        return pn.Row(legend, pn.FlexBox(*map(pn.pane.HoloViews, views), justify_content="flex-start", gap="4px 8px"))
+        return pn.Row(legend, pn.GridBox(*map(pn.pane.HoloViews, views), ncols=3))
 
     # maps
 

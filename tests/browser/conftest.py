@@ -98,7 +98,7 @@ def jupyter(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def panel(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("panel")
     app = folder / "scene.py"
-    app.write_text((HERE / "scene.py").read_text() + "\nimport panel as pn\npn.Column(browser, maps).servable()\n")
+    app.write_text((HERE / "scene.py").read_text() + "\nimport panel as pn\npn.Column(pn.Column(browser, maps)).servable()\n")
     with hosts.panel(app) as address, hosts.new_page(chromium) as page:
         scene = Scene(page, folder)
         page.goto(address)
