@@ -150,7 +150,7 @@ def test_a_flat_image_is_no_lattice() -> None:
 
 def test_another_crystal_is_not_taken_for_this_one() -> None:
     with pytest.raises(ValueError, match="check the crystal and scan_step_A"):
-        find_unit_cell(scene((96, 96), (6, 6), edges=(2.3, 2.3), weaker=0.0).image, cell_A=(EDGE, EDGE))
+        find_unit_cell(scene((128, 128), (16, 16), edges=(2.3, 2.3), weaker=0.0).image, cell_A=(EDGE, EDGE))
 
 
 def test_a_scan_smaller_than_a_cell_is_refused() -> None:
