@@ -39,13 +39,18 @@ browser
 # ## Ask every pattern by itself
 #
 # The usual recipe: simulate patterns of known polarization, learn to tell eight directions apart, then ask about every measured
-# pattern alone. The training patterns below are simulated for this very specimen, its thickness, mistilt and blur fitted from
-# the scan, so the classifier gets the best start it can have.
-#
+# pattern alone. To give it the best start it can have, we first fit thickness, mistilt and blur from the scan itself, and then
+# simulate the training patterns for this very specimen.
+
+# %%
+specimen = pw.match(scan, crystal="knn", thickness_range_A=(100, 500))
+print(f"{specimen.thickness_A:.0f} Å thick, tilted by {specimen.tilt_y_mrad:.1f} mrad up and {specimen.tilt_x_mrad:.1f} mrad to the right")
+
+# %% [markdown]
 # Hue is direction, paleness is doubt. Tap a map to see the pattern there and the eight probabilities.
 
 # %%
-by_pattern = pw.map_polarization(scan, crystal="knn", model="pca_knn", context="pattern")
+by_pattern = pw.map_polarization(scan, crystal="knn", model="pca_knn", context="pattern", specimen=specimen)
 pw.LinkedMaps(by_pattern, cube=scan, state=browser.state)
 
 # %% [markdown]
@@ -60,7 +65,7 @@ pw.LinkedMaps(by_pattern, cube=scan, state=browser.state)
 # with the position, so walls stay sharp; and the comparison also gives the displacement, in picometres.
 
 # %%
-prediction = pw.map_polarization(scan, crystal="knn", model="unit_cell_match", context="unit_cell")
+prediction = pw.map_polarization(scan, crystal="knn", model="unit_cell_match", context="unit_cell", specimen=specimen)
 pw.LinkedMaps(prediction, cube=scan, state=browser.state)
 
 # %% [markdown]
@@ -83,7 +88,7 @@ hv.Image((x, y, differs.astype(float)), plane, "differs").opts(title=f"{differs.
 # %%
 pattern = mean_pattern(scan)
 fit = pw.match(pattern, crystal="knn", thickness_range_A=(100, 500))
-print(f"from the average pattern: {fit.thickness_A:.0f} Å; from the whole scan: {prediction.attrs['thickness_A']:.0f} Å")
+print(f"from the average pattern: {fit.thickness_A:.0f} Å; from the whole scan: {specimen.thickness_A:.0f} Å")
 
 # %%
 ky, kx = (fit.patterns[dim].values for dim in ("ky", "kx"))
