@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
+from scipy.ndimage import correlate1d, maximum_filter, minimum_filter
 
 from polwidgets.cube.schema import step_of
 from polwidgets.cube.unit_cell import UnitCell
 from polwidgets.directions import ANGLES_DEG
 
-CLEARLY_BETTER: Final = 1.3  # of the evidence: what a window that straddles a wall loses at least
+CLEARLY_BETTER: Final = 1.15  # of the evidence: what a window that straddles a wall loses at least
 
 
 def pool_over_cell(evidence: NDArray[np.float64], scan: xr.DataArray, unit_cell: UnitCell) -> NDArray[np.float64]:
@@ -30,7 +30,7 @@ def pool_over_cell(evidence: NDArray[np.float64], scan: xr.DataArray, unit_cell:
     unit_cell : UnitCell
     """
     pooled = evidence
-    for axis, width in enumerate(_window(scan, unit_cell)):
+    for axis, width in enumerate(window_size(scan, unit_cell)):
         reach = int(np.ceil((width - 1) / 2))
         window = np.ones(2 * reach + 1)
         if reach:
@@ -55,13 +55,15 @@ def sharpen_walls(pooled: NDArray[np.float64], scan: xr.DataArray, unit_cell: Un
         Evidence over that of no displacement, pooled over the cell around every position; variants are the eight
         directions, for one length of the displacement after the other.
     """
-    reach = [max(0, int((width - 1) / 2) - 1) for width in _window(scan, unit_cell)]
+    windows = window_size(scan, unit_cell)
+    reach = [max(0, int((width - 1) / 2) - 1) for width in windows]
     loudness, direction = pooled.max(-1), pooled.argmax(-1) % len(ANGLES_DEG)
+    # where all windows around agree there is no wall, and the loudest would only be the luckiest
+    around = [2 * int(width) + 1 for width in windows]
+    wall = maximum_filter(direction, around, mode="nearest") != minimum_filter(direction, around, mode="nearest")
     rows, columns = np.indices(loudness.shape)
     shifts = [(down, right) for down in (-reach[0], 0, reach[0]) for right in (-reach[1], 0, reach[1])]
     sources = [((rows + down).clip(0, rows[-1, -1]), (columns + right).clip(0, columns[-1, -1])) for down, right in shifts]
-    # where all windows agree there is no wall, and the loudest would only be the luckiest
-    wall = np.any([direction[source] != direction for source in sources], axis=0)
     best, chosen = CLEARLY_BETTER * np.maximum(loudness, 0), pooled.copy()
     for source in sources:
         better = wall & (loudness[source] > best)
@@ -69,7 +71,7 @@ def sharpen_walls(pooled: NDArray[np.float64], scan: xr.DataArray, unit_cell: Un
     return chosen
 
 
-def _window(scan: xr.DataArray, unit_cell: UnitCell) -> tuple[float, float]:
+def window_size(scan: xr.DataArray, unit_cell: UnitCell) -> tuple[float, float]:
     """The cell's edges along (scan_y, scan_x) in steps: of a turned lattice, those of the edge that is nearest."""
     down, right = unit_cell.edges_A
     if abs(np.sin(np.deg2rad(unit_cell.rotation_deg))) > np.sqrt(0.5):

@@ -8,12 +8,13 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from polwidgets.directions import ANGLES_DEG, direction_to_vector, nearest_class, vector_to_direction
 from polwidgets.match.evidence import variant_evidence
 from polwidgets.match.library import Variant
 from polwidgets.match.scan import library_at, readings_for
-from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls
+from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls, window_size
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, models, save_bytes
 from polwidgets.models.prediction import make_prediction
@@ -59,17 +60,20 @@ class UnitCellMatch:
         vectors = np.array([[0.0, 0.0], *(node.displacement_A * direction_to_vector(node.direction_deg) for node in nodes)])
         surface = Surface.through(vectors / own, np.concatenate([np.zeros((*evidence.shape[:2], 1)), evidence], -1))
         vector, covariance = surface.maximum(limit=1.25 * self.longest)
+        temperature = 1.0
+        if context == "unit_cell":
+            temperature = _dispersion(vector, covariance, window_size(cube, specimen.unit_cell))
         length = np.hypot(vector[..., 0], vector[..., 1])
         typical = float(np.median(length))
         classes = typical * direction_to_vector(ANGLES_DEG)
         log_probability = np.stack([surface.value(np.broadcast_to(point, vector.shape)) for point in classes], -1)
-        probability = np.exp(log_probability - log_probability.max(-1, keepdims=True))
+        probability = np.exp((log_probability - log_probability.max(-1, keepdims=True)) / temperature)
         probability /= probability.sum(-1, keepdims=True)
         turn = specimen.rotation_deg - specimen.scan_rotation_deg
         # variants are named by the class that is nearest in the scan frame
         probability = probability[..., np.argsort(nearest_class(np.asarray(ANGLES_DEG) + turn))]
         along = vector / np.maximum(length, 1e-9)[..., None]
-        error = np.sqrt(np.einsum("...a,...ab,...b->...", along, covariance, along).clip(0))
+        error = np.sqrt(temperature * np.einsum("...a,...ab,...b->...", along, covariance, along).clip(0))
         return make_prediction(
             cube,
             probability=probability,
@@ -78,6 +82,7 @@ class UnitCellMatch:
             displacement_error_pm=100 * own * error,
             model="unit_cell_match",
             context=context,
+            error_inflation=float(np.sqrt(temperature)),
             **specimen.attrs(),
         )
 
@@ -92,3 +97,20 @@ class UnitCellMatch:
         if not isinstance(model, cls):
             raise ValueError(f"{path} holds the model {type(model).__name__}, expected {cls.__name__}")
         return model
+
+
+def _dispersion(vector: NDArray[np.float64], covariance: NDArray[np.float64], window: tuple[float, float]) -> float:
+    """How much more neighbouring cells differ than counting noise allows, as a ratio of variances, at least one.
+
+    Random occupancy, frozen phonons and an imperfect model scatter the cells beyond what the likelihood of each knows.
+    The median keeps walls out of it; for two components it is 2 ln 2.
+    """
+    distances = []
+    for axis, width in enumerate(window):
+        step = int(np.ceil(width))
+        if step < vector.shape[axis]:
+            near, far = (slice(None),) * axis + (slice(None, -step),), (slice(None),) * axis + (slice(step, None),)
+            difference = vector[far] - vector[near]
+            spread = np.linalg.solve(covariance[far] + covariance[near], difference[..., None])[..., 0]
+            distances.append((difference * spread).sum(-1).ravel())
+    return max(1.0, float(np.median(np.concatenate(distances))) / (2 * np.log(2))) if distances else 1.0
