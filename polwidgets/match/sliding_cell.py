@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -12,8 +10,6 @@ from scipy.ndimage import correlate1d, maximum_filter, minimum_filter
 from polwidgets.cube.schema import step_of
 from polwidgets.cube.unit_cell import UnitCell
 from polwidgets.directions import ANGLES_DEG
-
-CLEARLY_BETTER: Final = 1.15  # of the evidence: what a window that straddles a wall loses at least
 
 
 def pool_over_cell(evidence: NDArray[np.float64], scan: xr.DataArray, unit_cell: UnitCell) -> NDArray[np.float64]:
@@ -47,7 +43,7 @@ def sharpen_walls(pooled: NDArray[np.float64], scan: xr.DataArray, unit_cell: Un
     """Give positions beside a wall the window of their own side.
 
     Every position lies in many windows. One that straddles a wall mixes two domains and loses evidence; where a window
-    that holds the position near its edge speaks clearly louder for some direction, it is taken instead.
+    that holds the position near its edge speaks louder for some direction, it is taken instead.
 
     Parameters
     ----------
@@ -56,7 +52,7 @@ def sharpen_walls(pooled: NDArray[np.float64], scan: xr.DataArray, unit_cell: Un
         directions, for one length of the displacement after the other.
     """
     windows = window_size(scan, unit_cell)
-    reach = [max(0, int((width - 1) / 2) - 1) for width in windows]
+    reach = [max(0, int((width - 1) / 2)) for width in windows]
     loudness, direction = pooled.max(-1), pooled.argmax(-1) % len(ANGLES_DEG)
     # where all windows around agree there is no wall, and the loudest would only be the luckiest
     around = [2 * int(width) + 1 for width in windows]
@@ -64,7 +60,7 @@ def sharpen_walls(pooled: NDArray[np.float64], scan: xr.DataArray, unit_cell: Un
     rows, columns = np.indices(loudness.shape)
     shifts = [(down, right) for down in (-reach[0], 0, reach[0]) for right in (-reach[1], 0, reach[1])]
     sources = [((rows + down).clip(0, rows[-1, -1]), (columns + right).clip(0, columns[-1, -1])) for down, right in shifts]
-    best, chosen = CLEARLY_BETTER * np.maximum(loudness, 0), pooled.copy()
+    best, chosen = loudness.copy(), pooled.copy()
     for source in sources:
         better = wall & (loudness[source] > best)
         best[better], chosen[better] = loudness[source][better], pooled[source][better]
