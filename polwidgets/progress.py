@@ -16,7 +16,11 @@ def reporter(progress: bool | Progress) -> Progress:
     """A bar for every step where `progress` is true, the caller's own callable where it is one, else silence."""
     if callable(progress):
         return progress
-    return _Bars() if progress else lambda step, fraction: None
+    return _Bars() if progress else silent
+
+
+def silent(step: str, fraction: float) -> None:
+    """Report nothing."""
 
 
 class _Bars:

@@ -54,7 +54,7 @@ class Registry(Generic[Part]):
                 raise TypeError(f"{self.kind} {name!r} must be a dataclass: its fields are its parameters")
             if self._parts.get(name, part).__qualname__ != part.__qualname__:
                 raise ValueError(f"two parts register as {self.kind} {name!r}: {self._parts[name]} and {part}")
-            self._parts[name] = part
+            self._parts[name] = part  # type: ignore[assignment]
             return part
 
         return decorate

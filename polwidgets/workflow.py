@@ -65,7 +65,9 @@ def map_polarization(
     report = reporter(progress)
     part = crystals.build(crystal) if isinstance(crystal, str) else crystal
     if not getattr(part, "displacement_A", 0):
-        raise ValueError(f"{type(part).__name__} has no polar displacement, so it has no polarization to map; give displacement_A, or another crystal")
+        raise ValueError(
+            f"{type(part).__name__} has no polar displacement, so it has no polarization to map; give displacement_A, or another crystal"
+        )
     require_calibrated(cube)
     require(cube, "voltage_kV", "semiangle_mrad")
     report("check the scan", 0.0)

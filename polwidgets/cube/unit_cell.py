@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from polwidgets.cube.schema import LENGTH, require_calibrated, step_of
@@ -58,7 +58,7 @@ class UnitCell:
         (down_y, down_x), (right_y, right_x) = self.matrix
         return float(np.rad2deg(np.arctan2(down_x - right_y, down_y + right_x)))
 
-    def moved(self, phase: NDArray[np.float64]) -> UnitCell:
+    def moved(self, phase: ArrayLike) -> UnitCell:
         """The same lattice with its origin moved: `phase` (down, right) is added to the phase everywhere."""
         coefficients = self.coefficients.copy()
         coefficients[0] += phase

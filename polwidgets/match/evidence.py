@@ -28,7 +28,7 @@ def variant_evidence(
     dose: float,
     background: NDArray[np.float64],
     order: int,
-    progress: Callable[[float], None],
+    progress: Callable[[float], None] | None = None,
 ) -> NDArray[np.float64]:
     """Log-likelihood of every variant over that of no displacement, a pattern.
 
@@ -67,5 +67,6 @@ def variant_evidence(
             rate = (terms[part] @ model).clamp_(min=floor)
             spread = total * torch.log(rate.sum(1) / zero.sum(1))
             evidence[part, number] = ((counts * rate.div_(zero).log_()).sum(1) - spread).numpy()
-        progress(min(1.0, part.stop / len(phase)))
+        if progress is not None:
+            progress(min(1.0, part.stop / len(phase)))
     return evidence.reshape(*readings.scan_shape, len(variants))

@@ -36,7 +36,9 @@ class ConditionsFit:
     misfit : float
         Weighted square misfit a degree of freedom: one where counting noise is all that is left.
     correlation : float
-        Weighted correlation of data and model over everything but the constant background.
+        Weighted correlation of data and model over everything that depends on the position, corrected for noise.
+    gain : float
+        Counts an electron, see `Measurement`.
     """
 
     conditions: Conditions
@@ -46,6 +48,7 @@ class ConditionsFit:
     expected: NDArray[np.float64]
     misfit: float
     correlation: float
+    gain: float
 
 
 def fit_conditions(
@@ -61,22 +64,22 @@ def fit_conditions(
 
     `domains` are the displaced variants in the scan, with their shares of it; by default the undisplaced crystal.
     """
+
     def residual(conditions: Conditions) -> NDArray[np.float64]:
         return _eliminate(measurement, library, domains, conditions)[0]
 
     found = least_squares(residual, start, free=free, steps=steps)
     _, expected, amounts = _eliminate(measurement, library, domains, found.conditions)
     freedom = max(expected.size - len(free) - len(amounts), 1)
-    # the floor in the weights lowers the misfit of perfect data below one; undo that
-    noise = float((measurement.weight * measurement.coefficients[0].clip(min=0)).mean())
     return ConditionsFit(
         conditions=found.conditions,
         errors=found.errors(free, found.square / freedom),
         dose=float(amounts[0]),
         background=amounts[1:] / measurement.pixel_area,
         expected=expected,
-        misfit=found.square / freedom / noise,
+        misfit=found.square / freedom / _noise(measurement),
         correlation=_correlation(measurement, expected),
+        gain=measurement.gain,
     )
 
 
@@ -107,11 +110,14 @@ def background_shapes(k: NDArray[np.float64], center: tuple[float, float]) -> ND
     return np.stack([np.ones(len(k)), *(np.exp(-square / (2 * width**2)) for width in BACKGROUND_WIDTHS)])
 
 
+def _noise(measurement: Measurement) -> float:
+    """Variance of the whitened coefficients by counting alone; the floor in the weights makes it less than the gain."""
+    return measurement.gain * float((measurement.weight * measurement.coefficients[0].clip(min=0)).mean())
+
+
 def _correlation(measurement: Measurement, expected: NDArray[np.float64]) -> float:
-    """Of the position-dependent terms; of the patterns' deviation from their mean where there are none."""
-    rows = slice(1, None) if measurement.order else slice(0, 1)
+    """Of the position-dependent terms, corrected for counting noise: one for a perfect model at any dose."""
     root_weight = np.sqrt(measurement.weight)
-    data, model = ((measurement.root[rows, rows] @ values[rows]) * root_weight for values in (measurement.coefficients, expected))
-    if not measurement.order:
-        data, model = data - data.mean(), model - model.mean()
-    return float((data * model).sum() / np.sqrt((data**2).sum() * (model**2).sum() + 1e-300))
+    data, model = ((measurement.root[1:, 1:] @ values[1:]) * root_weight for values in (measurement.coefficients, expected))
+    signal = (data**2).sum() - data.size * _noise(measurement)
+    return float(np.clip((data * model).sum() / np.sqrt(max(signal, 1e-300) * max((model**2).sum(), 1e-300)), -1, 1))

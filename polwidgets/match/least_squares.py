@@ -62,4 +62,4 @@ def least_squares(
             damping *= 10
         if improved < ENOUGH:
             break
-    return Minimum(conditions, square, np.linalg.pinv(jacobian @ jacobian.T))
+    return Minimum(conditions, square, np.asarray(np.linalg.pinv(jacobian @ jacobian.T), float))

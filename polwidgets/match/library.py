@@ -133,7 +133,8 @@ class Library:
         if key not in self._recent:
             parts = _interpolation(self.thicknesses_A, thickness_A)
             matrix = self.matrix(variant)
-            series = sum(weight * pattern_series(matrix, probe=probe, order=order, thickness_index=index) for index, weight in parts)
+            saved = [weight * pattern_series(matrix, probe=probe, order=order, thickness_index=index) for index, weight in parts]
+            series = torch.stack(saved).sum(0)
             self._recent[key] = series
             if len(self._recent) > RECENT:
                 self._recent.pop(next(iter(self._recent)))
@@ -189,7 +190,8 @@ def turn_series(series: torch.Tensor, order: int, quarters: int) -> torch.Tensor
     place = {tuple(frequency): index for index, frequency in enumerate(lattice.tolist())}
     pictures = torch.rot90(series, quarters, (1, 2))
     turned = pictures.clone()
-    for index, (down, right) in enumerate(lattice[1:].tolist(), start=1):
+    for index, frequency in enumerate(lattice[1:].tolist(), start=1):
+        down, right = frequency
         for _ in range(quarters % 4):
             down, right = -right, down
         sign = 1 if (down, right) in place else -1

@@ -80,7 +80,7 @@ def match_pattern(pattern: xr.DataArray, crystal: Crystal, thickness_range_A: tu
         progress("fit the specimen", (number + 1) / len(starts))
     conditions, errors, score, misfit = max(fits, key=lambda fit: fit[2])
     rows, columns = target.image.shape
-    axes = [target.k[:: columns, 0], target.k[:columns, 1]]
+    axes = [target.k[::columns, 0], target.k[:columns, 1]]
     coords = {dim: (dim, axis, {"units": WAVENUMBER}) for dim, axis in zip(("ky", "kx"), axes, strict=True)}
     model = library.expected(PARAELECTRIC, conditions, target.k, order=0)[0].reshape(rows, columns)
     patterns = xr.Dataset({"measured": (("ky", "kx"), target.image), "model": (("ky", "kx"), model)}, coords=coords)
@@ -92,6 +92,7 @@ def match_pattern(pattern: xr.DataArray, crystal: Crystal, thickness_range_A: tu
         errors=errors,
         score=score,
         misfit=misfit,
+        gain=float("nan"),
         dose=float("nan"),
         background=(),
         patterns=patterns,
@@ -109,12 +110,7 @@ def _target(values: NDArray[np.float64], aperture: float) -> _Target:
     rows, columns = (n // factor for n in values.shape)
     image = values[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor).mean((1, 3))
     step = aperture / radius_px
-    k = pixel_grid(
-        *(
-            ((np.arange(n) + 0.5) * factor - 0.5 - center) * step
-            for n, center in ((rows, middle[0]), (columns, middle[1]))
-        )
-    )
+    k = pixel_grid(*(((np.arange(n) + 0.5) * factor - 0.5 - center) * step for n, center in ((rows, middle[0]), (columns, middle[1]))))
     near = np.abs(k).max(1) <= 1.5 * REACH * aperture
     keep_rows, keep_columns = near.reshape(rows, columns).any(1), near.reshape(rows, columns).any(0)
     k = k.reshape(rows, columns, 2)[keep_rows][:, keep_columns]

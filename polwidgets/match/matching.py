@@ -56,7 +56,9 @@ def match(
     part = crystals.build(crystal) if isinstance(crystal, str) else crystal
     low, high = thickness_range_A
     if not 0 < low < high <= 3000:
-        raise ValueError(f"thickness_range_A must be 0 < low < high <= 3000 angstrom, got {thickness_range_A}; note that 10 angstrom are 1 nm")
+        raise ValueError(
+            f"thickness_range_A must be 0 < low < high <= 3000 angstrom, got {thickness_range_A}; note that 10 angstrom are 1 nm"
+        )
     if cube_or_pattern.dims == ("ky", "kx"):
         fit = match_pattern(cube_or_pattern, part, thickness_range_A, progress=reporter(progress))
     else:

@@ -65,6 +65,8 @@ class Measurement:
         Upper triangular R with R^T R the normal matrix of the phases: R times the coefficients has unit variance a count.
     weight : array (pixel,)
         One over the variance of a count.
+    gain : float
+        Counts an electron: how much the patterns scatter about their series, as variance over mean. One for counts.
     k, pixel_area :
         As in `Readings`.
     order : int
@@ -73,6 +75,7 @@ class Measurement:
     coefficients: NDArray[np.float64]
     root: NDArray[np.float64]
     weight: NDArray[np.float64]
+    gain: float
     k: NDArray[np.float64]
     pixel_area: float
     order: int
@@ -83,17 +86,34 @@ def measure(readings: Readings, phase: NDArray[np.float64], *, order: int) -> Me
     terms = basis(phase, order)
     normal = terms.T @ terms
     right = np.zeros((terms.shape[1], readings.counts.shape[1]))
+    squares = np.zeros(readings.counts.shape[1])
     for part in readings.chunks():
-        right += terms[part].astype(np.float32).T @ readings.counts[part]
+        counts = readings.counts[part]
+        right += terms[part].astype(np.float32).T @ counts
+        squares += np.einsum("ij,ij->j", counts, counts)
     # positions on few distinct phases (a commensurate scan) cannot tell all terms apart; a little ridge keeps them small
     normal[np.diag_indices_from(normal)] += 1e-6 * normal[0, 0]
-    coefficients = np.linalg.solve(normal, right)
+    coefficients = np.asarray(np.linalg.solve(normal, right), float)
     mean = readings.mean
     weight = 1.0 / (mean + FLOOR * mean.max())
-    return Measurement(coefficients, np.linalg.cholesky(normal).T, weight, readings.k, readings.pixel_area, order)
+    scatter = (squares - (coefficients * right).sum(0)) / max(len(terms) - terms.shape[1], 1)
+    bright = mean > 0.1 * mean.max()
+    # where there are no more patterns than terms nothing is left to scatter: take counts
+    gain = float(np.median(scatter[bright] / mean[bright])) if len(terms) > terms.shape[1] else 1.0
+    return Measurement(
+        coefficients,
+        np.asarray(np.linalg.cholesky(normal).T, float),
+        weight,
+        max(gain, 1e-9 * float(mean.max())),
+        readings.k,
+        readings.pixel_area,
+        order,
+    )
 
 
-def read_patterns(cube: xr.DataArray, *, good: NDArray[np.bool_] | None = None, pixel: float | None = None, k_limit: float | None = None) -> Readings:
+def read_patterns(
+    cube: xr.DataArray, *, good: NDArray[np.bool_] | None = None, pixel: float | None = None, k_limit: float | None = None
+) -> Readings:
     """Bring a cube's patterns to memory as rows of good pixels, binned and cropped to what carries information.
 
     Parameters

@@ -55,7 +55,9 @@ def match_scan(
     progress("read the scan", 1.0)
     mean = readings.picture(readings.mean)
     disk = fit_disk(mean, radius_px=aperture / readings.pixel_area**0.5)
-    center = tuple(float(np.interp(place, np.arange(axis.size), axis)) for place, axis in ((disk.center_y_px, mean.ky), (disk.center_x_px, mean.kx)))
+    center = tuple(
+        float(np.interp(place, np.arange(axis.size), axis)) for place, axis in ((disk.center_y_px, mean.ky), (disk.center_x_px, mean.kx))
+    )
     unit_cell = find_unit_cell(_lattice_images(cube, readings), cell_A=crystal.cell_A[:2])
     library = Library(
         crystal,
@@ -99,11 +101,13 @@ def match_scan(
         errors=fit.errors,
         score=fit.correlation,
         misfit=fit.misfit,
+        gain=fit.gain,
         dose=fit.dose,
         background=tuple(fit.background.tolist()),
         patterns=xr.Dataset({"measured": mean, "model": readings.picture(fit.expected[0])}),
         unit_cell=unit_cell.moved(origin),
         scan_rotation_deg=scan_rotation_deg,
+        good_pixels=good_pixels,
     )
 
 
@@ -114,7 +118,7 @@ def _domains(
     variants = [Variant(displacement_A, angle) for angle in ANGLES_DEG]
     evidence = variant_evidence(
         readings, unit_cell.phase_of(cube).reshape(-1, 2), library, variants, fit.conditions,
-        dose=fit.dose, background=fit.background, order=ORDER, progress=lambda fraction: None,
+        dose=fit.dose, background=fit.background, order=ORDER,
     )  # fmt: skip
     best = sharpen_walls(pool_over_cell(evidence, cube, unit_cell), cube, unit_cell).argmax(-1)
     share = np.bincount(best.ravel(), minlength=len(variants)) / best.size

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.unit_cell import UnitCell
 from polwidgets.match.conditions import Conditions
 
-POOR_CORRELATION: Final = 0.5
+POOR_CORRELATION: Final = 0.8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +29,11 @@ class SpecimenFit:
     errors : dict
         Standard deviations by the conditions' names, scaled to the misfit that is left.
     score : float
-        Correlation of data and model over everything that carries information, at most one.
+        Correlation of data and model over everything that carries information, corrected for noise; at most one.
     misfit : float
-        Square misfit a degree of freedom, in units of counting noise (of an unknown gain where data are not counts).
+        Square misfit a degree of freedom, in units of the patterns' own noise.
+    gain : float
+        Counts an electron, from the patterns' scatter: one for counts, unknown (NaN) for a lone pattern.
     dose : float
         Incident counts a pattern.
     background : tuple of float
@@ -39,6 +43,8 @@ class SpecimenFit:
     unit_cell : UnitCell or None
         The lattice in the scan; none for a lone pattern.
     scan_rotation_deg : float
+    good_pixels : bool array (ky, kx) or None
+        Detector pixels that were trusted; all where None.
     """
 
     crystal: Crystal
@@ -48,11 +54,13 @@ class SpecimenFit:
     errors: dict[str, float]
     score: float
     misfit: float
+    gain: float
     dose: float
     background: tuple[float, ...]
     patterns: xr.Dataset
     unit_cell: UnitCell | None = None
     scan_rotation_deg: float = 0.0
+    good_pixels: NDArray[np.bool_] | None = None
 
     @property
     def thickness_A(self) -> float:
@@ -75,6 +83,11 @@ class SpecimenFit:
         return self.conditions.rotation_deg
 
     @property
+    def trust(self) -> float:
+        """How far predictions at this match may be trusted: one for a good match, falling to zero for a poor one."""
+        return 1.0 if not self.poor else max(0.0, 2 * self.score / POOR_CORRELATION - 1)
+
+    @property
     def poor(self) -> bool:
         """Whether the model fails to describe the data."""
         return self.score < POOR_CORRELATION
@@ -82,7 +95,8 @@ class SpecimenFit:
     def attrs(self) -> dict[str, float | str]:
         """Flat attrs for a prediction made at this match."""
         fitted = {
-            name: float(getattr(self.conditions, name)) for name in ("thickness_A", "tilt_y_mrad", "tilt_x_mrad", "source_A", "rotation_deg")
+            name: float(getattr(self.conditions, name))
+            for name in ("thickness_A", "tilt_y_mrad", "tilt_x_mrad", "source_A", "rotation_deg")
         }
         errors = {f"{name}_error": float(self.errors[name]) for name in fitted if name in self.errors}
         quality = {"match_score": self.score, "match_misfit": self.misfit, "match_quality": "poor" if self.poor else "good"}

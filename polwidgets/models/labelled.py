@@ -19,9 +19,7 @@ from polwidgets.simulate.patterns import basis
 ORDER: Final = 6
 
 
-def labelled_patterns(
-    specimen: SpecimenFit, cube: xr.DataArray, *, positions: int = 40, seed: int = 0, progress: Progress
-) -> xr.Dataset:
+def labelled_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: int = 40, seed: int = 0, progress: Progress) -> xr.Dataset:
     """Noise-free patterns of the eight variants over the unit cell, as the cube's detector would record them.
 
     Parameters

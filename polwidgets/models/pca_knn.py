@@ -21,7 +21,7 @@ from polwidgets.match.sliding_cell import pool_over_cell
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, models, save_bytes
 from polwidgets.models.prediction import make_prediction
-from polwidgets.progress import Progress
+from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
 
 
@@ -39,7 +39,7 @@ class PCAKNN:
     neighbours: int = parameter(5, "nearest neighbours that vote", min=1, max=100, step=1)
     learnt: dict[str, NDArray[Any]] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int = 0, progress: Progress) -> Self:
+    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int = 0, progress: Progress = silent) -> Self:
         """Learn from labelled patterns (sample, ky, kx)."""
         if not isinstance(training, xr.Dataset):
             raise TypeError(f"pca_knn learns from a Dataset of labelled patterns (sample, ky, kx), got {type(training).__name__}")
@@ -61,11 +61,11 @@ class PCAKNN:
         progress("train", 1.0)
         return self
 
-    def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress) -> xr.Dataset:
+    def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress = silent) -> xr.Dataset:
         """Class probabilities and confidence at every probe position."""
         if not self.learnt:
             raise ValueError("pca_knn has not been trained; call fit, or load a trained one")
-        readings = readings_for(cube, specimen.crystal)
+        readings = readings_for(cube, specimen.crystal, specimen.good_pixels)
         detector = readings.frame
         if not all(np.array_equal(detector[dim].values, self.learnt[dim]) for dim in ("ky", "kx")):
             raise ValueError(
@@ -88,12 +88,14 @@ class PCAKNN:
             evidence = pool_over_cell(evidence, cube, specimen.unit_cell)
         probability = np.exp(evidence - evidence.max(-1, keepdims=True))
         probability /= probability.sum(-1, keepdims=True)
-        return make_prediction(cube, probability=probability, model="pca_knn", context=context, **specimen.attrs())
+        return make_prediction(
+            cube, probability=probability, trust=specimen.trust, attrs={"model": "pca_knn", "context": context, **specimen.attrs()}
+        )
 
     def save(self, path: str | Path) -> None:
         """Write parameters and what was learnt as npz."""
         buffer = io.BytesIO()
-        np.savez(buffer, parameters=np.array(models.to_json(self)), **self.learnt)
+        np.savez(buffer, parameters=np.array(models.to_json(self)), **self.learnt)  # type: ignore[arg-type]
         save_bytes(path, buffer.getvalue())
 
     @classmethod
@@ -110,4 +112,4 @@ class PCAKNN:
 
 def _normalised(patterns: NDArray[Any]) -> NDArray[np.float32]:
     """Shares of the pattern: linear, so that counting noise averages out in the projection."""
-    return (patterns / np.maximum(patterns.sum(1, keepdims=True), 1e-30)).astype(np.float32)
+    return np.asarray(patterns / np.maximum(patterns.sum(1, keepdims=True), 1e-30), np.float32)

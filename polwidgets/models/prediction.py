@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -13,10 +15,11 @@ def make_prediction(
     scan: xr.DataArray,
     *,
     probability: NDArray[np.float64],
+    trust: float = 1.0,
     direction_deg: NDArray[np.float64] | None = None,
     displacement_pm: NDArray[np.float64] | None = None,
     displacement_error_pm: NDArray[np.float64] | None = None,
-    **attrs: float | str,
+    attrs: Mapping[str, float | str],
 ) -> xr.Dataset:
     """Label a model's answers on the scan's positions.
 
@@ -26,6 +29,8 @@ def make_prediction(
         The cube, for its scan coords.
     probability : array (scan_y, scan_x, 8)
         Of the eight classes in the scan frame.
+    trust : float
+        Of the match, one to zero: a poor one makes every class equally probable, so that no map of it is confident.
     direction_deg : array (scan_y, scan_x), optional
         Measured direction in the scan frame; by default the most probable class.
     displacement_pm, displacement_error_pm : arrays (scan_y, scan_x), optional
@@ -36,16 +41,25 @@ def make_prediction(
         ``direction_deg``, ``direction`` (int8 class), ``probability``, ``confidence`` and what else was given.
     """
     dims = ("scan_y", "scan_x")
+    probability = trust * probability + (1 - trust) / len(NAMES)
     best = probability.argmax(-1).astype(np.int8)
     angle = np.asarray(ANGLES_DEG)[best] if direction_deg is None else direction_deg % 360.0
     variables: dict[str, tuple[tuple[str, ...], NDArray[np.generic], dict[str, object]]] = {
-        "direction_deg": (dims, angle.astype(np.float32), {"units": "degree", "long_name": "polarization direction, anticlockwise from +scan_x"}),
+        "direction_deg": (
+            dims,
+            angle.astype(np.float32),
+            {"units": "degree", "long_name": "polarization direction, anticlockwise from +scan_x"},
+        ),
         "direction": (
             dims,
             best if direction_deg is None else nearest_class(angle),
             {"flag_values": np.arange(8, dtype=np.int8), "flag_meanings": " ".join(NAMES), "long_name": "polarization class"},
         ),
-        "probability": ((*dims, "direction_class"), probability.astype(np.float32), {"units": "1", "long_name": "probability of the class"}),
+        "probability": (
+            (*dims, "direction_class"),
+            probability.astype(np.float32),
+            {"units": "1", "long_name": "probability of the class"},
+        ),
         "confidence": (dims, probability.max(-1).astype(np.float32), {"units": "1", "long_name": "probability of the most probable class"}),
     }
     for name, values in (("displacement_pm", displacement_pm), ("displacement_error_pm", displacement_error_pm)):

@@ -44,7 +44,7 @@ class Surface:
             vector = vector + step
             long = np.hypot(vector[..., 0], vector[..., 1])
             vector = vector * np.minimum(1.0, limit / np.maximum(long, 1e-9))[..., None]
-        return vector, np.linalg.inv(self._curvature(vector))
+        return vector, np.asarray(np.linalg.inv(self._curvature(vector)), float)
 
     def _curvature(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """Minus the second derivatives, made positive definite."""

@@ -19,8 +19,9 @@ from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, models, save_bytes
 from polwidgets.models.prediction import make_prediction
 from polwidgets.models.surface import Surface
-from polwidgets.progress import Progress
+from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
+
 
 @models.register("unit_cell_match")
 @dataclasses.dataclass
@@ -38,15 +39,17 @@ class UnitCellMatch:
     shortest: float = parameter(2 / 3, "shorter simulated displacement, in the crystal's own", min=0.2, max=1.0, step=0.05)
     longest: float = parameter(4 / 3, "longer simulated displacement, in the crystal's own", min=1.0, max=3.0, step=0.05)
 
-    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int = 0, progress: Progress) -> Self:
+    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int = 0, progress: Progress = silent) -> Self:  # noqa: ARG002, the protocol's
         """Take the matched specimen; the simulation is made for the detector that is met in `predict`."""
         if not isinstance(training, SpecimenFit):
             raise TypeError(f"unit_cell_match learns from a matched specimen (pw.match(cube)), got {type(training).__name__}")
         return self
 
-    def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress) -> xr.Dataset:
+    def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress = silent) -> xr.Dataset:
         """Displacement vector, class probabilities and confidence at every probe position."""
-        readings = readings_for(cube, specimen.crystal)
+        if specimen.unit_cell is None:
+            raise ValueError("the specimen was matched to a lone pattern, which has no lattice; use pw.match(cube)")
+        readings = readings_for(cube, specimen.crystal, specimen.good_pixels)
         own = float(specimen.crystal.displacement_A)  # type: ignore[attr-defined]
         nodes = [Variant(own * factor, angle) for factor in (self.shortest, self.longest) for angle in ANGLES_DEG]
         library = library_at(specimen, readings, k_limit=self.k_limit)
@@ -54,7 +57,7 @@ class UnitCellMatch:
             readings, specimen.unit_cell.phase_of(cube).reshape(-1, 2), library, nodes, specimen.conditions,
             dose=specimen.dose, background=np.array(specimen.background), order=self.order,
             progress=lambda fraction: progress("read the polarization", fraction),
-        )  # fmt: skip
+        ) / specimen.gain  # fmt: skip
         if context == "unit_cell":
             evidence = sharpen_walls(pool_over_cell(evidence, cube, specimen.unit_cell), cube, specimen.unit_cell)
         vectors = np.array([[0.0, 0.0], *(node.displacement_A * direction_to_vector(node.direction_deg) for node in nodes)])
@@ -77,13 +80,16 @@ class UnitCellMatch:
         return make_prediction(
             cube,
             probability=probability,
+            trust=specimen.trust,
             direction_deg=vector_to_direction(vector) + turn,
             displacement_pm=100 * own * length,
             displacement_error_pm=100 * own * error,
-            model="unit_cell_match",
-            context=context,
-            error_inflation=float(np.sqrt(temperature)),
-            **specimen.attrs(),
+            attrs={
+                "model": "unit_cell_match",
+                "context": context,
+                "error_inflation": float(np.sqrt(temperature)),
+                **specimen.attrs(),
+            },
         )
 
     def save(self, path: str | Path) -> None:

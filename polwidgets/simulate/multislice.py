@@ -146,8 +146,9 @@ class Multislice(AbtemSimulator):
 @simulators.register("prism")
 @dataclasses.dataclass(frozen=True)
 class Prism(AbtemSimulator):
-    """Every plane wave of the aperture propagated through the supercell once, for all probe positions (Ophus,
-    doi:10.1186/s40679-017-0046-1).
+    """Every plane wave of the aperture propagated through the supercell once, for all probe positions.
+
+    Ophus, doi:10.1186/s40679-017-0046-1.
 
     Attributes
     ----------
