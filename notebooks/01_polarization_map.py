@@ -16,6 +16,7 @@
 # %%
 import holoviews as hv
 import numpy as np
+import panel as pn
 
 import polwidgets as pw
 from polwidgets.cube.reduce import mean_pattern
@@ -54,9 +55,9 @@ by_pattern = pw.map_polarization(scan, crystal="knn", model="pca_knn", context="
 pw.LinkedMaps(by_pattern, cube=scan, state=browser.state)
 
 # %% [markdown]
-# The map is speckled, and the speckle repeats with the unit cell. The polarization cannot: the *question* does. Where the probe
-# stands in the unit cell changes the pattern far more than a displacement of ten picometres, thickness and mistilt do as well,
-# and at some probe positions the pattern hardly depends on the polarization at all.
+# The domains shine through, but every second or third position is wrong and the model is sure of none. A pattern of some
+# thousand electrons says little by itself; and where the probe stands in the unit cell changes it far more than a displacement
+# of ten picometres does, so some positions are worse placed to answer than others.
 #
 # ## Ask the unit cell
 #
@@ -69,15 +70,18 @@ prediction = pw.map_polarization(scan, crystal="knn", model="unit_cell_match", c
 pw.LinkedMaps(prediction, cube=scan, state=browser.state)
 
 # %% [markdown]
-# Where do the two disagree? Bright positions below differ by more than 22.5°. Compare the spacing of the bright spots with
-# that of the atomic columns in the virtual image above.
+# Where do the two disagree by more than 22.5°? This scan has twelve positions to the unit cell, so we may count it cell by cell
+# and add up: bright places fail in most cells, dark ones in few. Counting noise alone would spread the values by the amount in
+# the title; what exceeds it is the probe position's doing.
 
 # %%
 differs = np.abs(angular_difference(by_pattern["direction_deg"], prediction["direction_deg"])) > 22.5
-y, x = (scan[dim].values / 10 for dim in ("scan_y", "scan_x"))
-plane = [hv.Dimension("x", unit="nm"), hv.Dimension("y", unit="nm")]
-style = {"cmap": "gray", "invert_yaxis": True, "data_aspect": 1, "frame_width": 260}
-hv.Image((x, y, differs.astype(float)), plane, "differs").opts(title=f"{differs.mean():.0%} of all positions differ", **style)
+folded = differs.reshape(4, 12, 6, 12).mean(axis=(0, 2))
+by_chance = np.sqrt(differs.mean() * (1 - differs.mean()) / 24)
+plane = [hv.Dimension("x", unit="1/12 cell"), hv.Dimension("y", unit="1/12 cell")]
+style = {"cmap": "gray", "invert_yaxis": True, "data_aspect": 1, "frame_width": 260, "colorbar": True}
+title = f"{differs.mean():.0%} differ; spread {folded.std():.2f}, by chance {by_chance:.2f}"
+pn.panel(hv.Image((range(12), range(12), folded), plane, "share that differs").opts(title=title, **style))
 
 # %% [markdown]
 # ## How thick is it?
@@ -94,11 +98,11 @@ print(f"from the average pattern: {fit.thickness_A:.0f} Å; from the whole scan:
 ky, kx = (fit.patterns[dim].values for dim in ("ky", "kx"))
 style = {"cmap": "magma", "invert_yaxis": True, "data_aspect": 1, "frame_width": 260}
 plane = [hv.Dimension("kx", unit="1/Å"), hv.Dimension("ky", unit="1/Å")]
-hv.Layout([hv.Image((kx, ky, fit.patterns[name].values), plane, name).opts(title=name, **style) for name in ("measured", "model")])
+pn.Row(*(hv.Image((kx, ky, fit.patterns[name].values), plane, name).opts(title=name, **style) for name in ("measured", "model")))
 
 # %% [markdown]
 # ## Try
 #
-# * Tap a speckle of the first map: which directions share the probability? Are they opposite ones?
+# * Tap a wrong position of the first map: which directions share the probability? Are they neighbours or opposite ones?
 # * Map with `model="unit_cell_match", context="pattern"`: the same comparison with the simulator, but without the neighbours.
 # * Give a wrong thickness, `thickness_range_A=(100, 150)`. What does the map look like, and what do its attributes say?

@@ -38,5 +38,5 @@ def make_map(scan: xr.DataArray, *, wall: float = 0.4) -> xr.Dataset:
     probability = np.where(np.arange(8) == nearest_class(direction)[..., None], confidence, (1 - confidence) / 7)
     displacement = np.broadcast_to(12.0 + rows / height, direction.shape)
     return make_prediction(
-        scan, probability=probability, displacement_pm=displacement, displacement_error_pm=0.1 * displacement, model="synthetic"
+        scan, probability=probability, displacement_pm=displacement, displacement_error_pm=0.1 * displacement, attrs={"model": "synthetic"}
     )
