@@ -64,6 +64,9 @@ def _add_map(command: argparse.ArgumentParser) -> None:
     command.add_argument("--crystal", default="knn", help="a registered crystal (default: %(default)s)")
     command.add_argument("--model", default="unit_cell_match", help="a registered model (default: %(default)s)")
     command.add_argument("--context", choices=("unit_cell", "pattern"), default="unit_cell", help="of the evidence (default: %(default)s)")
+    command.add_argument(
+        "--thickness-nm", type=float, nargs=2, default=(4.0, 70.0), metavar=("LOW", "HIGH"), help="where to search (default: 4 70)"
+    )
     command.add_argument("--seed", type=int, default=0, help="of models that draw (default: %(default)s)")
     command.add_argument("--png", action="store_true", help="write a summary picture beside the output")
     hints = command.add_argument_group("what the file does not say")
@@ -124,7 +127,13 @@ def _map(options: argparse.Namespace) -> None:
     shape = tuple(options.scan_shape) if options.scan_shape else None
     cube = pw.open_cube(options.scan, scan_shape=shape, **hints)
     prediction = pw.map_polarization(
-        cube, crystal=options.crystal, model=options.model, context=options.context, seed=options.seed, progress=not options.quiet
+        cube,
+        crystal=options.crystal,
+        model=options.model,
+        context=options.context,
+        thickness_range_A=tuple(10 * limit for limit in options.thickness_nm),
+        seed=options.seed,
+        progress=not options.quiet,
     )
     _write(prediction, options.output)
     if options.png:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import xarray as xr
 
 from polwidgets import __version__
 from polwidgets.crystal.base import Crystal, crystals
+from polwidgets.cube.bad_pixels import repair
 from polwidgets.cube.checks import inspect
-from polwidgets.cube.schema import require, require_calibrated
+from polwidgets.cube.schema import require, require_calibrated, validate
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
@@ -47,7 +49,7 @@ def map_polarization(
     context : {"unit_cell", "pattern"}
         Pool the evidence over one unit cell, or let every pattern speak for itself.
     specimen : SpecimenFit, optional
-        A match made before (`pw.match`), to save its time.
+        A match of this scan, or of a larger one that it is a part of, made before (`pw.match`).
     seed : int
         Of models that draw.
 
@@ -68,16 +70,24 @@ def map_polarization(
         raise ValueError(
             f"{type(part).__name__} has no polar displacement, so it has no polarization to map; give displacement_A, or another crystal"
         )
-    require_calibrated(cube)
+    estimator = models.build(model) if isinstance(model, str) else model
+    if context not in get_args(Context):
+        raise ValueError(f"context must be one of {', '.join(get_args(Context))}, got {context!r}")
+    require_calibrated(validate(cube))
     require(cube, "voltage_kV", "semiangle_mrad")
     report("check the scan", 0.0)
-    inspection = inspect(cube, cell_A=part.cell_A[:2])
+    # a single pattern of a scan that has been matched needs no cell around it
+    alone = context == "pattern" and specimen is not None
+    inspection = inspect(cube, cell_A=None if alone else part.cell_A[:2])
     inspection.report()
     report("check the scan", 1.0)
     good_pixels = inspection.good_pixels.values
+    if any(finding.what == "nan" for finding in inspection.findings):
+        cube = repair(cube, inspection.good_pixels)
     if specimen is None:
         specimen = match(cube, crystal=part, thickness_range_A=thickness_range_A, good_pixels=good_pixels, progress=report)
-    estimator = models.build(model) if isinstance(model, str) else model
+    else:
+        specimen = dataclasses.replace(specimen, good_pixels=good_pixels)
     if isinstance(model, str):
         training = specimen if estimator.trains_on == "specimen" else labelled_patterns(specimen, cube, seed=seed, progress=report)
         estimator.fit(training, seed=seed, progress=report)

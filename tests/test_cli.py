@@ -38,7 +38,8 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         warnings.warn("a poor match", UserWarning, stacklevel=2)
         warnings.warn("a developer's matter", DeprecationWarning, stacklevel=2)
         probability = np.random.default_rng(3).dirichlet(np.ones(8), cube.shape[:2])
-        return make_prediction(cube, probability=probability, model=settings["model"], thickness_A=203.0, tilt_y_mrad=1.0, tilt_x_mrad=0.5)
+        attrs = {"model": settings["model"], "thickness_A": 203.0, "tilt_y_mrad": 1.0, "tilt_x_mrad": 0.5}
+        return make_prediction(cube, probability=probability, attrs=attrs)
 
     monkeypatch.setitem(vars(pw), "map_polarization", map_polarization)
     return asked

@@ -11,8 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polwidgets.cube.bad_pixels import find_good_pixels
-from polwidgets.cube.schema import LENGTH, UNCALIBRATED, WAVENUMBER, step_of, validate
+from polwidgets.cube.schema import LENGTH, UNCALIBRATED, WAVENUMBER, require, step_of, validate
 from polwidgets.cube.stream import map_blocks
+from polwidgets.electron import wave_number
 
 SATURATED_FRACTION: Final = 1e-3
 
@@ -248,14 +249,19 @@ def _geometry(cube: xr.DataArray, cell_A: tuple[float, float] | None) -> list[Fi
         return []
     extent = [abs(step_of(cube, dim)) * cube.sizes[dim] for dim in ("scan_y", "scan_x")]
     step = max(abs(step_of(cube, dim)) for dim in ("scan_y", "scan_x"))
-    findings = []
+    findings = _disk(cube)
+    descending = [dim for dim in ("scan_y", "scan_x") if step_of(cube, dim) < 0]
+    if descending:
+        findings.append(
+            Finding("error", "descending", f"{', '.join(descending)} descend, expected coords that grow; use cube.sortby({descending})")
+        )
     if any(size < 0.95 * edge for size, edge in zip(extent, cell_A, strict=True)):
         findings.append(
             Finding(
                 "error",
                 "small",
                 f"the scan covers {extent[0]:.2f} x {extent[1]:.2f} {LENGTH}, less than one unit cell of "
-                f"{cell_A[0]:.2f} x {cell_A[1]:.2f}; scan a larger region, check scan_step_A, or use context='pattern'",
+                f"{cell_A[0]:.2f} x {cell_A[1]:.2f}; scan a larger region, or check scan_step_A",
             )
         )
     if step > 0.5 * min(cell_A):
@@ -269,9 +275,28 @@ def _geometry(cube: xr.DataArray, cell_A: tuple[float, float] | None) -> list[Fi
     return findings
 
 
+def _disk(cube: xr.DataArray) -> list[Finding]:
+    """Whether the bright-field disk is a disk on this detector; a slip in a unit makes it a point or larger than all."""
+    if not {"voltage_kV", "semiangle_mrad"} <= set(cube.attrs):
+        return []
+    voltage_kV, semiangle_mrad = require(cube, "voltage_kV", "semiangle_mrad")
+    radii = [wave_number(semiangle_mrad, voltage_kV) / abs(step_of(cube, dim)) for dim in ("ky", "kx")]
+    if all(1 < radius < size for radius, size in zip(radii, cube.shape[2:], strict=True)):
+        return []
+    return [
+        Finding(
+            "error",
+            "disk",
+            f"the bright-field disk of {semiangle_mrad:g} mrad at {voltage_kV:g} kV would have a radius of {radii[0]:.3g} x {radii[1]:.3g} pixels "
+            f"on a detector of {cube.sizes['ky']} x {cube.sizes['kx']}, expected more than 1 and less than the detector; "
+            "check semiangle_mrad (milliradians), voltage_kV and k_step (1/angstrom, k = 1/d)",
+        )
+    ]
+
+
 def _swapped(cube: xr.DataArray, mean: NDArray[np.float64], total: NDArray[np.float64]) -> list[Finding]:
     """In a scan the patterns differ little in their sum, while the mean pattern falls from disk to dark: not so when swapped."""
-    if min(total.shape) < 8 or min(mean.shape) < 8:
+    if min(total.shape) < 8 or min(mean.shape) < 8 or min(total.mean(), mean.mean()) <= 0:
         return []
     across_detector, across_scan = (plane.std() / max(plane.mean(), 1e-30) for plane in (mean, total))
     if across_scan > 0.5 and across_scan > 3 * across_detector:

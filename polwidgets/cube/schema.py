@@ -89,6 +89,9 @@ def require(cube: xr.DataArray, *attrs: str) -> tuple[float, ...]:
     if missing:
         fix = ", ".join(f"{name}=..." for name in missing)
         raise ValueError(f"the cube does not say its {', '.join(missing)}; use cube.assign_attrs({fix}) or pass them to pw.open_cube")
+    for name in attrs:
+        if not isinstance(cube.attrs[name], (int, float, np.number)):
+            raise ValueError(f"{name} is {cube.attrs[name]!r}, expected a number; use cube.assign_attrs({name}=...)")
     return tuple(float(cube.attrs[name]) for name in attrs)
 
 

@@ -28,8 +28,8 @@ class UnitCell:
     Attributes
     ----------
     coefficients : array (monomial, 2)
-        Of 1, y, x (then y^2, yx, x^2 where drift bends the lattice), for the phase (down, right) in cells; y and x in
-        angstrom from the scan's first position.
+        Of 1, y, x (then y^2, yx, x^2 where drift bends the lattice), for the phase (down, right) in cells; y and x are
+        scan coords in angstrom, so that a part of the scan has the phases of the whole.
     """
 
     coefficients: NDArray[np.float64]
@@ -66,8 +66,8 @@ class UnitCell:
 
 
 def scan_places(scan: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows' y and columns' x of a scan from its first position."""
-    return scan["scan_y"].values - scan["scan_y"].values[0], scan["scan_x"].values - scan["scan_x"].values[0]
+    """Rows' y and columns' x of a scan."""
+    return scan["scan_y"].values, scan["scan_x"].values
 
 
 def monomials(y_A: NDArray[np.float64], x_A: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -99,13 +99,14 @@ def find_unit_cell(
         The scan is smaller than a unit cell, or no lattice of these edges stands out.
     """
     require_calibrated(image)
-    y, x = scan_places(image)
+    start = np.array([image[dim].values[0] for dim in ("scan_y", "scan_x")])
+    y, x = (values - first for values, first in zip(scan_places(image), start, strict=True))
     extent = [step_of(image, dim) * image.sizes[dim] for dim in ("scan_y", "scan_x")]
     # a turned cell still has to fit into the scan once
     if min(extent) < 0.95 * min(cell_A):
         raise ValueError(
             f"the scan covers {extent[0]:.2f} x {extent[1]:.2f} {LENGTH}, less than one unit cell ({cell_A[0]:.2f} x {cell_A[1]:.2f}); "
-            "scan a larger region, check scan_step_A, or use context='pattern'"
+            "scan a larger region, or check scan_step_A"
         )
     if max(step_of(image, dim) for dim in ("scan_y", "scan_x")) > 0.5 * min(cell_A):
         raise ValueError(
@@ -126,7 +127,7 @@ def find_unit_cell(
             f"no lattice of {cell_A[0]:.2f} x {cell_A[1]:.2f} {LENGTH} stands out in the image (the best explains {explained:.1%} of the "
             "contrast); check the crystal and scan_step_A, or use more dose"
         )
-    return UnitCell(affine).moved(np.array(bright_phase) - _brightest(values, y, x, affine))
+    return UnitCell(affine).moved(np.array(bright_phase) - _brightest(values, y, x, affine) - start @ affine[1:])
 
 
 def fold(values: NDArray[np.float64], phase: NDArray[np.float64], *, cells: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -33,13 +33,14 @@ def labelled_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: i
     Returns
     -------
     Dataset on (sample, ky, kx)
-        ``intensity`` in counts, with coords ``direction_deg`` (scan frame), ``thickness_A``, ``specimen``, ``cell_y``
+        ``intensity`` in counts, zero at bad pixels, with coords ``direction_deg`` (scan frame), ``thickness_A``, ``specimen``, ``cell_y``
         and ``cell_x``.
     """
     rng = np.random.default_rng(seed)
-    readings = readings_for(cube, specimen.crystal)
+    readings = readings_for(cube, specimen.crystal, specimen.good_pixels)
     ky, kx = readings.frame["ky"], readings.frame["kx"]
     k = pixel_grid(ky.values, kx.values)
+    seen = readings.frame.values >= 0
     library = library_at(specimen, readings)
     conditions = specimen.conditions
     diffuse = np.array(specimen.background) @ background_shapes(k, (conditions.center_y, conditions.center_x))
@@ -52,7 +53,7 @@ def labelled_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: i
         expected = specimen.dose * library.expected(Variant(own, angle), conditions, k, order=ORDER)
         expected[0] += diffuse
         patterns = basis(phase, ORDER).astype(np.float32) @ (expected * readings.pixel_area).astype(np.float32)
-        parts.append(patterns.clip(min=0).reshape(-1, ky.size, kx.size))
+        parts.append(patterns.clip(min=0).reshape(-1, ky.size, kx.size) * seen)
         phases.append(phase)
         labels.append(np.full(len(phase), (angle + turn) % 360.0))
         progress("simulate training patterns", (number + 1) / len(ANGLES_DEG))
