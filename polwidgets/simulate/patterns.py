@@ -17,9 +17,7 @@ from polwidgets.simulate.probe import Probe
 from polwidgets.simulate.smatrix import ScatteringMatrix
 
 
-def patterns_at(
-    smatrix: ScatteringMatrix, positions_A: NDArray[np.float64], *, probe: Probe, thickness_index: int = 0
-) -> torch.Tensor:
+def patterns_at(smatrix: ScatteringMatrix, positions_A: NDArray[np.float64], *, probe: Probe, thickness_index: int = 0) -> torch.Tensor:
     """Patterns at probe positions.
 
     Parameters

@@ -46,7 +46,7 @@ def simulate_scan(
     background: float = 0.0,
     scan_rotation_deg: float = 0.0,
     dose: float | None = None,
-    k_limit: float = 4.0,
+    k_limit: float = 3.6,
     seed: int = 0,
     path: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -130,16 +130,19 @@ def simulate_scan(
     phase = _phases(scan_shape, step_A, edges, scan_rotation_deg)
     stripe = np.arange(scan_shape[1]) * len(variants) // scan_shape[1]
 
-    def rows(start: int, stop: int) -> NDArray[Any]:
-        """The patterns of scan rows."""
-        block = np.empty((stop - start, *scan_shape[1:], *detector_shape), np.float32 if dose is None else np.uint16)
+    dtype = np.float32 if dose is None else np.uint16
+
+    def rows(start: int, stop: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """The patterns of scan rows, written into `out` where it is given."""
+        block = np.empty((stop - start, scan_shape[1], *detector_shape), dtype) if out is None else out
         for index, (model, order) in enumerate(series):
             columns = np.flatnonzero(stripe == index)
             values = basis(phase[start:stop, columns].reshape(-1, 2), order).astype(np.float32)
             patterns = (torch.from_numpy(values) @ model).clamp_(min=0).numpy()
             if dose is not None:
                 patterns = np.random.default_rng((seed, start, index)).poisson(dose * patterns).clip(max=65535)
-            block[:, columns] = patterns.reshape(stop - start, len(columns), *detector_shape)
+            where = columns if len(series) > 1 else slice(None)
+            block[:, where] = patterns.reshape(stop - start, len(columns), *detector_shape)
         report("fill the scan", stop / scan_shape[0])
         return block
 
@@ -158,9 +161,10 @@ def simulate_scan(
     starts = range(0, scan_shape[0], height)
     bounds = [(start, min(start + height, scan_shape[0])) for start in starts]
     if path is None:
-        intensity: Any = np.concatenate([rows(*bound) for bound in bounds])
+        intensity: Any = np.empty((*scan_shape, *detector_shape), dtype)
+        for start, stop in bounds:
+            rows(start, stop, intensity[start:stop])
     else:
-        dtype = np.float32 if dose is None else np.uint16
         shapes = [(stop - start, scan_shape[1], *detector_shape) for start, stop in bounds]
         blocks = [da.from_delayed(delayed(rows)(*bound), shape, dtype) for bound, shape in zip(bounds, shapes, strict=True)]
         intensity = da.concatenate(blocks)

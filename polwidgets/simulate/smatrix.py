@@ -136,8 +136,8 @@ def scattering_matrix(
     incoming = _lattice_within(cell, lambda g: np.hypot(*g) <= k_incoming + half_zone)
     outgoing = _lattice_within(cell, lambda g: np.maximum(*np.abs(g)) <= k_outgoing + half_zone)
     zone = np.stack(np.meshgrid(*(np.arange(m) - m // 2 for m in mesh), indexing="ij"), -1).reshape(-1, 2)
-    transfer = _transfer_matrices(crystal, beams, zone / np.array(mesh), voltage_kV, slice_thickness_A, absorption, parametrization)
-    transfer = transfer.to(device=device, dtype=dtype)
+    transfer = _transfer_matrices(crystal, beams, zone / np.array(mesh), voltage_kV, slice_thickness_A, absorption, parametrization, dtype)
+    transfer = transfer.to(device)
     row_of = {tuple(g): row for row, g in enumerate(beams.tolist())}
     wave = torch.zeros(len(zone), len(beams), len(incoming), dtype=dtype, device=device)
     for column, g in enumerate(incoming.tolist()):
@@ -182,6 +182,7 @@ def _transfer_matrices(
     slice_thickness_A: float,
     absorption: bool,
     parametrization: Parametrization,
+    dtype: torch.dtype,
 ) -> torch.Tensor:
     """One cell along the beam as a matrix (class, outgoing, incoming) over the band-limited beams."""
     grid = tuple(int(4 * r + 4) for r in np.abs(beams).max(0))  # holds every difference of two beams without aliasing
@@ -196,10 +197,10 @@ def _transfer_matrices(
     transmission = np.fft.fft2(np.exp(1j * phases)) / (grid[0] * grid[1])
     difference = beams[:, None] - beams[None, :]
     k = (beams[None] + zone[:, None]) / np.array(crystal.cell_A[:2])
-    propagator = torch.from_numpy(np.exp(-1j * np.pi * wavelength_A(voltage_kV) * thickness * (k**2).sum(-1)))
+    propagator = torch.from_numpy(np.exp(-1j * np.pi * wavelength_A(voltage_kV) * thickness * (k**2).sum(-1))).to(dtype)
     matrix: torch.Tensor | None = None
     for layer in transmission:
-        scatter = torch.from_numpy(layer[difference[..., 0] % grid[0], difference[..., 1] % grid[1]])
+        scatter = torch.from_numpy(layer[difference[..., 0] % grid[0], difference[..., 1] % grid[1]]).to(dtype)
         step = propagator[:, :, None] * scatter
         matrix = step if matrix is None else step @ matrix
     assert matrix is not None
