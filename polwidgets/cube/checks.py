@@ -287,8 +287,9 @@ def _disk(cube: xr.DataArray) -> list[Finding]:
         Finding(
             "error",
             "disk",
-            f"the bright-field disk of {semiangle_mrad:g} mrad at {voltage_kV:g} kV would have a radius of {radii[0]:.3g} x {radii[1]:.3g} pixels "
-            f"on a detector of {cube.sizes['ky']} x {cube.sizes['kx']}, expected more than 1 and less than the detector; "
+            f"the bright-field disk of {semiangle_mrad:g} mrad at {voltage_kV:g} kV would have a radius of "
+            f"{radii[0]:.3g} x {radii[1]:.3g} pixels on a detector of {cube.sizes['ky']} x {cube.sizes['kx']}, "
+            "expected more than 1 and less than the detector; "
             "check semiangle_mrad (milliradians), voltage_kV and k_step (1/angstrom, k = 1/d)",
         )
     ]

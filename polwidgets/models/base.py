@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Protocol, Self
+from typing import ClassVar, Final, Literal, Protocol, Self, TypeVar
 
 import xarray as xr
 
@@ -13,6 +13,7 @@ from polwidgets.progress import Progress
 from polwidgets.registry import Registry
 
 Context = Literal["pattern", "unit_cell"]
+Kind = TypeVar("Kind")
 
 
 class Model(Protocol):
@@ -36,6 +37,17 @@ class Model(Protocol):
 
 
 models: Final[Registry[Model]] = Registry("model", "polwidgets.models")
+
+
+def restore(text: str, kind: type[Kind], path: str | Path) -> Kind:
+    """The model of this kind whose parameters are `text`, read from `path`."""
+    try:
+        model = models.from_json(text)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} does not hold a saved {kind.__name__}: {error!r}; give a file that its save wrote") from error
+    if not isinstance(model, kind):
+        raise ValueError(f"{path} holds the model {type(model).__name__}, expected {kind.__name__}")
+    return model
 
 
 def save_bytes(path: str | Path, content: bytes) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
@@ -19,10 +19,12 @@ from polwidgets.directions import nearest_class
 from polwidgets.match.scan import readings_for
 from polwidgets.match.sliding_cell import pool_over_cell
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, models, save_bytes
+from polwidgets.models.base import Context, models, restore, save_bytes
 from polwidgets.models.prediction import make_prediction
 from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
+
+LEARNT: Final = {"mean", "scale", "axes", "projected", "label", "ky", "kx"}
 
 
 @models.register("pca_knn")
@@ -101,12 +103,16 @@ class PCAKNN:
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote; nothing is ever unpickled."""
-        with np.load(path, allow_pickle=False) as file:
-            if "parameters" not in file or json.loads(str(file["parameters"]))["model"] != "pca_knn":
-                raise ValueError(f"{path} does not hold a saved pca_knn; it has {', '.join(file.files)}")
-            model = models.from_json(str(file["parameters"]))
-            assert isinstance(model, cls)
-            model.learnt = {name: file[name] for name in file.files if name != "parameters"}
+        try:
+            # np.load leaves a broken file open where it opens it itself
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                content = dict(file)
+        except (ValueError, TypeError, EOFError, BadZipFile) as error:
+            raise ValueError(f"{path} does not hold a saved {cls.__name__}: {error}; give a file that its save wrote") from error
+        model = restore(str(content.pop("parameters", "")), cls, path)
+        if set(content) != LEARNT:
+            raise ValueError(f"{path} holds {', '.join(sorted(content))}, expected {', '.join(sorted(LEARNT))}; save the model again")
+        model.learnt = content
         return model
 
 

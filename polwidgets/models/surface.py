@@ -40,8 +40,9 @@ class Surface:
         for _ in range(8):
             curvature = self._curvature(vector)
             slope = np.stack([self.value(vector, 1, 0), self.value(vector, 0, 1)], -1)
-            step = np.clip(np.linalg.solve(curvature, slope[..., None])[..., 0], -0.1, 0.1)
-            vector = vector + step
+            step = np.linalg.solve(curvature, slope[..., None])[..., 0]
+            far = np.hypot(step[..., 0], step[..., 1])
+            vector = vector + step * np.minimum(1.0, 0.1 / np.maximum(far, 1e-9))[..., None]
             long = np.hypot(vector[..., 0], vector[..., 1])
             vector = vector * np.minimum(1.0, limit / np.maximum(long, 1e-9))[..., None]
         return vector, np.asarray(np.linalg.inv(self._curvature(vector)), float)

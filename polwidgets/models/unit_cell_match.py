@@ -16,7 +16,7 @@ from polwidgets.match.library import Variant
 from polwidgets.match.scan import library_at, readings_for
 from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls, window_size
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, models, save_bytes
+from polwidgets.models.base import Context, models, restore, save_bytes
 from polwidgets.models.prediction import make_prediction
 from polwidgets.models.surface import Surface
 from polwidgets.progress import Progress, silent
@@ -99,10 +99,7 @@ class UnitCellMatch:
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote."""
-        model = models.from_json(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(model, cls):
-            raise ValueError(f"{path} holds the model {type(model).__name__}, expected {cls.__name__}")
-        return model
+        return restore(Path(path).read_text(encoding="utf-8", errors="replace"), cls, path)
 
 
 def _dispersion(vector: NDArray[np.float64], covariance: NDArray[np.float64], window: tuple[float, float]) -> float:
