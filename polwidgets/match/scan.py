@@ -79,11 +79,12 @@ def match_scan(
     fits = [fit_conditions(series(2), library, candidate, free=FREE) for candidate in candidates]
     fit = min(fits, key=lambda found: found.misfit)
     fit = fit_conditions(series(ORDER), library, fit.conditions, free=FREE)
-    for part in (1, 2):
+    # first an affine lattice, then one that slow drift may bend
+    for part, monomial_count in ((1, 3), (2, 6)):
         progress(step, part / 3)
         origin = (fit.conditions.origin_y, fit.conditions.origin_x)
         expected = shift_series(fit.expected, ORDER, (-origin[0], -origin[1]))
-        unit_cell = refine_unit_cell(unit_cell.moved(origin), cube, readings, expected, order=ORDER)
+        unit_cell = refine_unit_cell(unit_cell.moved(origin), cube, readings, expected, order=ORDER, monomial_count=monomial_count)
         fit = fit_conditions(series(ORDER), library, dataclasses.replace(fit.conditions, origin_y=0.0, origin_x=0.0), free=FREE)
     own = float(getattr(crystal, "displacement_A", 0.0))
     if own > 0:
