@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from polwidgets.directions import nearest_class
+from polwidgets.directions import ANGLES_DEG, nearest_class
 from polwidgets.match.scan import readings_for
 from polwidgets.match.sliding_cell import pool_over_cell
 from polwidgets.match.specimen import SpecimenFit
@@ -24,7 +24,7 @@ from polwidgets.models.prediction import make_prediction
 from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
 
-LEARNT: Final = {"mean", "scale", "axes", "projected", "label", "ky", "kx"}
+LEARNT: Final = {"mean", "scale", "axes", "projected", "label", "angle", "ky", "kx"}
 
 
 @models.register("pca_knn")
@@ -51,12 +51,17 @@ class PCAKNN:
         scale = np.maximum(scaler.scale_, 0.05 * scaler.scale_.max())
         pca = PCA(min(self.components, *patterns.shape), svd_solver="randomized", random_state=seed)
         projected = pca.fit_transform((patterns - scaler.mean_) / scale)
+        label = nearest_class(training["direction_deg"].values)
+        # classes are named in the scan frame, variants lie along the crystal's axes
+        angle = np.array(ANGLES_DEG)
+        angle[label] = training["direction_deg"].values
         self.learnt = {
             "mean": scaler.mean_.astype(np.float32),
             "scale": scale.astype(np.float32),
             "axes": pca.components_.astype(np.float32),
             "projected": projected.astype(np.float32),
-            "label": nearest_class(training["direction_deg"].values),
+            "label": label,
+            "angle": angle,
             "ky": training["ky"].values,
             "kx": training["kx"].values,
         }
@@ -91,7 +96,11 @@ class PCAKNN:
         probability = np.exp(evidence - evidence.max(-1, keepdims=True))
         probability /= probability.sum(-1, keepdims=True)
         return make_prediction(
-            cube, probability=probability, trust=specimen.trust, attrs={"model": "pca_knn", "context": context, **specimen.attrs()}
+            cube,
+            probability=probability,
+            direction_deg=self.learnt["angle"][probability.argmax(-1)],
+            trust=specimen.trust,
+            attrs={"model": "pca_knn", "context": context, **specimen.attrs()},
         )
 
     def save(self, path: str | Path) -> None:
