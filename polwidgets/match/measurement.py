@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,7 @@ from polwidgets.cube.schema import WAVENUMBER
 from polwidgets.simulate.detector import pixel_grid
 from polwidgets.simulate.patterns import basis
 
+DARK = 0.05  # of the usual intensity: a pattern with less is no pattern
 FLOOR = 0.02  # of the brightest pixel, added to the variance: dark pixels must not decide alone
 
 
@@ -47,6 +49,12 @@ class Readings:
     def mean(self) -> NDArray[np.float64]:
         """Mean pattern, (pixel,)."""
         return np.asarray(self.counts.mean(0, dtype=np.float64))
+
+    @functools.cached_property
+    def lit(self) -> NDArray[np.bool_]:
+        """Positions that got a pattern, (position,): the beam was not blanked there."""
+        total = self.counts.sum(1)
+        return np.asarray(total > DARK * np.median(total[total > 0])) if total.any() else np.zeros(len(total), bool)
 
     def chunks(self, size: int = 2048) -> Iterator[slice]:
         """Slices of positions small enough to work on."""
@@ -83,7 +91,8 @@ class Measurement:
 
 def measure(readings: Readings, phase: NDArray[np.float64], *, order: int) -> Measurement:
     """Series of the patterns at phases (position, 2); order 0 is the mean pattern."""
-    terms = basis(phase, order)
+    terms = basis(phase, order) * readings.lit[:, None]
+    count = int(readings.lit.sum())
     normal = terms.T @ terms
     right = np.zeros((terms.shape[1], readings.counts.shape[1]))
     squares = np.zeros(readings.counts.shape[1])
@@ -96,10 +105,10 @@ def measure(readings: Readings, phase: NDArray[np.float64], *, order: int) -> Me
     coefficients = np.asarray(np.linalg.solve(normal, right), float)
     mean = readings.mean
     weight = 1.0 / (mean + FLOOR * mean.max())
-    scatter = (squares - (coefficients * right).sum(0)) / max(len(terms) - terms.shape[1], 1)
+    scatter = (squares - (coefficients * right).sum(0)) / max(count - terms.shape[1], 1)
     bright = mean > 0.1 * mean.max()
     # where there are no more patterns than terms nothing is left to scatter: take counts
-    gain = float(np.median(scatter[bright] / mean[bright])) if len(terms) > terms.shape[1] else 1.0
+    gain = float(np.median(scatter[bright] / mean[bright])) if count > terms.shape[1] else 1.0
     return Measurement(
         coefficients,
         np.asarray(np.linalg.cholesky(normal).T, float),

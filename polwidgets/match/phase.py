@@ -41,7 +41,7 @@ def refine_unit_cell(
         slope[part], information[part] = _slope_and_information(readings.counts[part], phase[part], expected, order)
     move = np.linalg.solve(information + 1e-6 * information.mean(0), slope[..., None])[..., 0]
     # robust against defects and walls: information of far movers is cut
-    trust = np.minimum(1.0, LARGEST_MOVE / np.maximum(np.hypot(*move.T), 1e-12)) ** 2
+    trust = np.minimum(1.0, LARGEST_MOVE / np.maximum(np.hypot(*move.T), 1e-12)) ** 2 * readings.lit
     shape = monomials(*scan_places(cube), monomial_count).reshape(len(phase), -1)
     scale = np.abs(shape).max(0).clip(1e-12)
     shape = shape / scale

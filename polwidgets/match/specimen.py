@@ -13,7 +13,7 @@ from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.unit_cell import UnitCell
 from polwidgets.match.conditions import Conditions
 
-POOR_CORRELATION: Final = 0.8
+POOR_CORRELATION: Final = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
