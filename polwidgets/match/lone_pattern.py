@@ -7,6 +7,7 @@ the disk is compared, with slow changes taken out of data and model alike.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Final
 
 import numpy as np
@@ -30,10 +31,10 @@ RADIUS_px: Final = 20.0  # the disk's radius after binning
 REACH: Final = 1.2  # disk radii that are compared
 SLOW: Final = 0.35  # disk radii: structure wider than this is taken for shading
 THICKNESS_STEP_A: Final = 12.0
-MESH: Final = 8
-ROTATION_STEP_deg: Final = 5.0
-STARTS: Final = 4
-SCALES: Final = tuple(np.arange(0.88, 1.13, 0.03))
+MESH: Final = 6
+ROTATION_STEP_deg: Final = 7.5
+STARTS: Final = 3
+SCALES: Final = tuple(np.arange(0.88, 1.14, 0.05))
 BRIGHT: Final = 0.4  # of the bright disk's intensity: where its edge is taken
 FREE: Final = ("thickness_A", "rotation_deg", "k_scale", "center_y", "center_x", "blur", "tilt_y_mrad", "tilt_x_mrad")
 
@@ -61,15 +62,7 @@ def match_pattern(pattern: xr.DataArray, crystal: Crystal, thickness_range_A: tu
     aperture = wave_number(semiangle_mrad, voltage_kV)
     values = np.asarray(pattern.values, float)
     target = _target(values, aperture)
-    library = Library(
-        crystal,
-        voltage_kV=voltage_kV,
-        semiangle_mrad=semiangle_mrad,
-        thicknesses_A=np.arange(thickness_range_A[0], thickness_range_A[1] + THICKNESS_STEP_A, THICKNESS_STEP_A),
-        k_outgoing=REACH * aperture,
-        mesh=MESH,
-        k_limit=2.7,
-    )
+    library = _library(crystal, voltage_kV, semiangle_mrad, thickness_range_A)  # type: ignore[arg-type]  # parts are frozen
     progress("simulate", 0.0)
     library.matrix(PARAELECTRIC)
     progress("simulate", 1.0)
@@ -96,6 +89,20 @@ def match_pattern(pattern: xr.DataArray, crystal: Crystal, thickness_range_A: tu
         dose=float("nan"),
         background=(),
         patterns=patterns,
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _library(crystal: Crystal, voltage_kV: float, semiangle_mrad: float, thickness_range_A: tuple[float, float]) -> Library:
+    """Kept, since patterns of one specimen are often matched one after the other."""
+    return Library(
+        crystal,
+        voltage_kV=voltage_kV,
+        semiangle_mrad=semiangle_mrad,
+        thicknesses_A=np.arange(thickness_range_A[0], thickness_range_A[1] + THICKNESS_STEP_A, THICKNESS_STEP_A),
+        k_outgoing=REACH * wave_number(semiangle_mrad, voltage_kV),
+        mesh=MESH,
+        k_limit=2.7,
     )
 
 

@@ -60,7 +60,7 @@ def match(
             f"thickness_range_A must be 0 < low < high <= 3000 angstrom, got {thickness_range_A}; note that 10 angstrom are 1 nm"
         )
     if cube_or_pattern.dims == ("ky", "kx"):
-        fit = match_pattern(cube_or_pattern, part, thickness_range_A, progress=reporter(progress))
+        fit = match_pattern(cube_or_pattern, part, (low, high), progress=reporter(progress))
     else:
         fit = match_scan(cube_or_pattern, part, thickness_range_A, good_pixels=good_pixels, progress=reporter(progress))
     _warn(fit, thickness_range_A)
