@@ -60,7 +60,7 @@ def variant_evidence(
     terms = torch.from_numpy(basis(phase, order).astype(np.float32))
     evidence = np.empty((len(phase), len(variants)))
     for part in readings.chunks(CHUNK):
-        counts = torch.from_numpy(readings.counts[part])
+        counts = torch.from_numpy(readings.block(part))
         total = counts.sum(1)
         zero = (terms[part] @ reference).clamp_(min=floor)
         for number, model in enumerate(models):

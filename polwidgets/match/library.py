@@ -71,6 +71,7 @@ class Library:
         depth = crystal.cell_A[2]
         self.thicknesses_A = np.unique(np.maximum(np.round(np.asarray(thicknesses_A) / depth), 1)) * depth
         self._k_incoming = wave_number(semiangle_mrad + LARGEST_TILT_mrad, voltage_kV)
+        self._half_width = k_outgoing
         self._k_outgoing = k_outgoing + wave_number(LARGEST_TILT_mrad, voltage_kV) / 2
         self._mesh = mesh
         self._k_limit = k_limit
@@ -112,6 +113,19 @@ class Library:
     def crystal_of(self, variant: Variant) -> Crystal:
         """The crystal with a variant's displacement."""
         return displaced(self.crystal, displacement_A=variant.displacement_A, direction_deg=variant.direction_deg)
+
+    def around(self, thickness_A: float) -> Library:
+        """A library of the few thicknesses about one: for many variants of a specimen that is known already."""
+        nearest = int(np.abs(self.thicknesses_A - thickness_A).argmin())
+        return Library(
+            self.crystal,
+            voltage_kV=self.voltage_kV,
+            semiangle_mrad=self.semiangle_mrad,
+            thicknesses_A=self.thicknesses_A[max(0, nearest - 2) : nearest + 3],
+            k_outgoing=self._half_width,
+            mesh=self._mesh,
+            k_limit=self._k_limit,
+        )
 
     def matrix(self, variant: Variant) -> ScatteringMatrix:
         """Scattering matrix of a variant."""

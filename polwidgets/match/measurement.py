@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polwidgets.cube.schema import WAVENUMBER
+from polwidgets.cube.stream import map_blocks
 from polwidgets.simulate.detector import pixel_grid
 from polwidgets.simulate.patterns import basis
 
@@ -24,7 +25,8 @@ class Readings:
 
     Attributes
     ----------
-    counts : float32 array (position, pixel)
+    counts : array (position, pixel)
+        float32, or the scan's own small integers.
     k : array (pixel, 2)
         Detector coords (down, right) of the pixels, 1/angstrom.
     pixel_area : float
@@ -34,7 +36,7 @@ class Readings:
         The detector they come from, binned and cropped: the row of every good pixel, -1 where there is none.
     """
 
-    counts: NDArray[np.float32]
+    counts: NDArray[np.generic]
     k: NDArray[np.float64]
     pixel_area: float
     scan_shape: tuple[int, int]
@@ -55,6 +57,10 @@ class Readings:
         """Positions that got a pattern, (position,): the beam was not blanked there."""
         total = self.counts.sum(1)
         return np.asarray(total > DARK * np.median(total[total > 0])) if total.any() else np.zeros(len(total), bool)
+
+    def block(self, part: slice) -> NDArray[np.float32]:
+        """Counts of some positions, (position, pixel)."""
+        return self.counts[part].astype(np.float32, copy=False)
 
     def chunks(self, size: int = 2048) -> Iterator[slice]:
         """Slices of positions small enough to work on."""
@@ -97,7 +103,7 @@ def measure(readings: Readings, phase: NDArray[np.float64], *, order: int) -> Me
     right = np.zeros((terms.shape[1], readings.counts.shape[1]))
     squares = np.zeros(readings.counts.shape[1])
     for part in readings.chunks():
-        counts = readings.counts[part]
+        counts = readings.block(part)
         right += terms[part].astype(np.float32).T @ counts
         squares += np.einsum("ij,ij->j", counts, counts)
     # positions on few distinct phases (a commensurate scan) cannot tell all terms apart; a little ridge keeps them small
@@ -155,10 +161,14 @@ def read_patterns(
     units = {"units": WAVENUMBER}
     frame = xr.DataArray(index.reshape(good_bins.shape), dims=("ky", "kx"), coords={"ky": ("ky", ky, units), "kx": ("kx", kx, units)})
     scan_shape = (cube.sizes["scan_y"], cube.sizes["scan_x"])
-    counts = np.empty((scan_shape[0] * scan_shape[1], len(keep)), np.float32)
-    for row in range(scan_shape[0]):
-        patterns = np.asarray(cube[row].values, dtype=np.float32)
-        if factor > 1:
-            patterns = binned(patterns)  # type: ignore[assignment]
-        counts[row * scan_shape[1] : (row + 1) * scan_shape[1]] = patterns.reshape(scan_shape[1], -1)[:, keep]
-    return Readings(counts, pixel_grid(ky, kx)[keep], step[0] * step[1] * factor**2, scan_shape, frame)
+    # small integers stay what they are: memory is what limits large scans
+    small = factor == 1 and np.issubdtype(cube.dtype, np.integer) and cube.dtype.itemsize <= 2
+    counts = np.empty((*scan_shape, len(keep)), cube.dtype if small else np.float32)
+
+    def good_pixels(patterns: NDArray[np.generic]) -> NDArray[np.generic]:
+        whole = patterns if factor == 1 else binned(patterns.astype(np.float32, copy=False))
+        return whole.reshape(*whole.shape[:2], -1)[..., keep]
+
+    for block, patterns in map_blocks(cube, good_pixels):
+        counts[block.scan_y, block.scan_x] = patterns
+    return Readings(counts.reshape(-1, len(keep)), pixel_grid(ky, kx)[keep], step[0] * step[1] * factor**2, scan_shape, frame)

@@ -38,7 +38,7 @@ def refine_unit_cell(
     phase = unit_cell.phase_of(cube).reshape(-1, 2)
     slope, information = np.empty((len(phase), 2)), np.empty((len(phase), 2, 2))
     for part in readings.chunks():
-        slope[part], information[part] = _slope_and_information(readings.counts[part], phase[part], expected, order)
+        slope[part], information[part] = _slope_and_information(readings.block(part), phase[part], expected, order)
     move = np.linalg.solve(information + 1e-6 * information.mean(0), slope[..., None])[..., 0]
     # robust against defects and walls: information of far movers is cut
     trust = np.minimum(1.0, LARGEST_MOVE / np.maximum(np.hypot(*move.T), 1e-12)) ** 2 * readings.lit

@@ -90,6 +90,7 @@ def match_scan(
     if own > 0:
         progress(step, 0.8)
         # a polar crystal's displacement passes for a shifted origin until it is fitted itself
+        library = library.around(fit.conditions.thickness_A)
         domains = _domains(cube, readings, unit_cell, library, fit, own)
         fit = fit_conditions(series(ORDER), library, fit.conditions, free=FREE, domains=domains)
     progress(step, 1.0)
@@ -160,7 +161,7 @@ def _lattice_images(cube: xr.DataArray, readings: Readings) -> xr.DataArray:
     group = place[:, 0] * SUPERPIXELS + place[:, 1]
     sums = np.zeros((readings.k.shape[0], SUPERPIXELS**2), np.float32)
     sums[np.arange(len(group)), group] = 1
-    coarse = np.concatenate([readings.counts[part] @ sums for part in readings.chunks()]).astype(float)
+    coarse = np.concatenate([readings.block(part) @ sums for part in readings.chunks()]).astype(float)
     # every superpixel in units of its own counting noise, so that no component is mere brightness
     coarse = (coarse - coarse.mean(0)) / np.sqrt(coarse.mean(0) + 1e-3 * coarse.mean())
     _, axes = np.linalg.eigh(coarse.T @ coarse)
