@@ -15,7 +15,7 @@ from polwidgets.match.library import PARAELECTRIC, Library, Variant
 from polwidgets.match.measurement import Readings
 from polwidgets.simulate.patterns import basis
 
-CHUNK: Final = 1024  # positions at a time: rates of a chunk stay in the cache
+CHUNK: Final = 512  # positions at a time: rates of a chunk stay in the cache
 
 
 def variant_evidence(

@@ -62,7 +62,7 @@ class Readings:
         """Counts of some positions, (position, pixel)."""
         return self.counts[part].astype(np.float32, copy=False)
 
-    def chunks(self, size: int = 2048) -> Iterator[slice]:
+    def chunks(self, size: int = 512) -> Iterator[slice]:
         """Slices of positions small enough to work on."""
         return (slice(start, start + size) for start in range(0, len(self.counts), size))
 

@@ -78,6 +78,8 @@ def match_scan(
     progress(step, 0.0)
     fits = [fit_conditions(series(2), library, candidate, free=FREE) for candidate in candidates]
     fit = min(fits, key=lambda found: found.misfit)
+    # the rest of the thicknesses, a hundred megabytes of them, is not needed any more
+    library = library.around(fit.conditions.thickness_A)
     fit = fit_conditions(series(ORDER), library, fit.conditions, free=FREE)
     # first an affine lattice, then one that slow drift may bend
     for part, monomial_count in ((1, 3), (2, 6)):
@@ -90,7 +92,6 @@ def match_scan(
     if own > 0:
         progress(step, 0.8)
         # a polar crystal's displacement passes for a shifted origin until it is fitted itself
-        library = library.around(fit.conditions.thickness_A)
         domains = _domains(cube, readings, unit_cell, library, fit, own)
         fit = fit_conditions(series(ORDER), library, fit.conditions, free=FREE, domains=domains)
     progress(step, 1.0)
