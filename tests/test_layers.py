@@ -17,7 +17,15 @@ FLOOR = {
     "widgets": 5,
     "app": 6, "cli": 6, "__main__": 6,
 }  # fmt: skip
-BESIDE = {("simulate", "crystal"), ("simulate", "cube"), ("simulate", "cube"), ("models", "match"), ("workflow", "analysis"), ("__main__", "cli"), ("cli", "app")}
+BESIDE = {
+    ("simulate", "crystal"),
+    ("simulate", "cube"),
+    ("simulate", "cube"),
+    ("models", "match"),
+    ("workflow", "analysis"),
+    ("__main__", "cli"),
+    ("cli", "app"),
+}
 CORE = 4
 NOT_IN_THE_CORE = {"matplotlib", "panel", "holoviews", "ipywidgets", "bokeh", "anywidget", "IPython"}
 LAZY = {"abtem", "ase", "rsciio", "tifffile", "matplotlib"}

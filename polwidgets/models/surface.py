@@ -33,7 +33,7 @@ class Surface:
 
     def maximum(self, limit: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Vector (..., 2) of the maximum within `limit`, and its covariance (..., 2, 2): minus the inverse curvature."""
-        radius, angle = np.meshgrid(np.linspace(0.1, limit, 8), np.deg2rad(np.arange(0, 360, 15.0)), indexing="ij")
+        radius, angle = np.meshgrid(np.linspace(0.1, limit, 8), np.deg2rad(np.arange(0, 360, 7.5)), indexing="ij")
         grid = np.stack([radius * np.sin(angle), radius * np.cos(angle)], -1).reshape(-1, 2)
         table = self.coefficients @ _monomials(grid, 0, 0).T
         vector = grid[table.argmax(-1)]
