@@ -19,8 +19,7 @@ FLOOR = {
 }  # fmt: skip
 BESIDE = {
     ("simulate", "crystal"),
-    ("simulate", "cube"),
-    ("simulate", "cube"),
+    ("simulate", "cube"),  # a simulated scan is a cube
     ("models", "match"),
     ("workflow", "analysis"),
     ("__main__", "cli"),
