@@ -37,7 +37,7 @@ def labelled_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: i
         and ``cell_x``.
     """
     rng = np.random.default_rng(seed)
-    readings = readings_for(cube, specimen.crystal, specimen.good_pixels)
+    readings = readings_for(cube[:1, :1], specimen.crystal, specimen.good_pixels)
     ky, kx = readings.frame["ky"], readings.frame["kx"]
     k = pixel_grid(ky.values, kx.values)
     seen = readings.frame.values >= 0
