@@ -12,7 +12,7 @@ import difflib
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
@@ -21,10 +21,17 @@ Class = TypeVar("Class", bound=type)
 
 
 def parameter(
-    default: Any, help: str, *, min: float | None = None, max: float | None = None, step: float | None = None, unit: str = ""
+    default: Any,
+    help: str,
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    step: float | None = None,
+    unit: str = "",
+    choices: Sequence[Any] | None = None,
 ) -> Any:
-    """A dataclass field that a form can draw: its default, what it means, its range and its unit."""
-    metadata = {"help": help, "min": min, "max": max, "step": step, "unit": unit}
+    """A dataclass field that a form can draw: its default, what it means, its range and its unit, or its choices."""
+    metadata = {"help": help, "min": min, "max": max, "step": step, "unit": unit, "choices": choices}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -17,12 +17,13 @@ from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.readers.base import readers
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
+from polwidgets.perturb.base import perturbations
 from polwidgets.progress import reporter
 from polwidgets.registry import Registry
 from polwidgets.simulate.base import Simulator, simulators
 from polwidgets.simulate.probe import Probe
 
-REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, readers, models)
+REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, perturbations, readers, models)
 silent = reporter(False)
 EVERY_PART = [(registry, name) for registry in REGISTRIES for name in registry]
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "polwidgets"
 FLOOR = {
     "__init__": 0, "registry": 1, "directions": 1, "electron": 1, "progress": 1,
     "cube": 2, "crystal": 2, "simulate": 2, "perturb": 2,
-    "match": 3, "models": 3,
+    "match": 3, "training": 3, "models": 3,
     "analysis": 4, "workflow": 4,
     "widgets": 5,
     "app": 6, "cli": 6, "__main__": 6,
@@ -20,7 +20,10 @@ FLOOR = {
 BESIDE = {
     ("simulate", "crystal"),
     ("simulate", "cube"),  # a simulated scan is a cube
+    ("perturb", "cube"),
+    ("training", "match"),
     ("models", "match"),
+    ("models", "training"),
     ("workflow", "analysis"),
     ("__main__", "cli"),
     ("cli", "app"),

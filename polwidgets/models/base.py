@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol, Self, TypeVar
 
 import xarray as xr
 
 from polwidgets.match.specimen import SpecimenFit
+from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress
 from polwidgets.registry import Registry
 
@@ -22,8 +24,10 @@ class Model(Protocol):
     trains_on: ClassVar[Literal["specimen", "patterns"]]
     """What `fit` takes: a `SpecimenFit`, or a Dataset of labelled patterns (sample, ky, kx)."""
 
-    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int, progress: Progress) -> Self:
-        """Learn; returns the model itself."""
+    def fit(
+        self, training: SpecimenFit | xr.Dataset, *, augmentation: Sequence[Perturbation] = (), seed: int, progress: Progress
+    ) -> Self:
+        """Learn; returns the model itself. `augmentation` is drawn anew for every batch, never at prediction."""
 
     def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress) -> xr.Dataset:
         """Direction, probability and confidence at every probe position, from the pattern alone or pooled over a unit cell."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 from zipfile import BadZipFile
@@ -21,6 +22,7 @@ from polwidgets.match.sliding_cell import pool_over_cell
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, models, restore, save_bytes
 from polwidgets.models.prediction import make_prediction
+from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
 
@@ -41,7 +43,14 @@ class PCAKNN:
     neighbours: int = parameter(5, "nearest neighbours that vote", min=1, max=100, step=1)
     learnt: dict[str, NDArray[Any]] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int = 0, progress: Progress = silent) -> Self:
+    def fit(
+        self,
+        training: SpecimenFit | xr.Dataset,
+        *,
+        augmentation: Sequence[Perturbation] = (),  # noqa: ARG002
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Self:
         """Learn from labelled patterns (sample, ky, kx)."""
         if not isinstance(training, xr.Dataset):
             raise TypeError(f"pca_knn learns from a Dataset of labelled patterns (sample, ky, kx), got {type(training).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -19,6 +20,7 @@ from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, models, restore, save_bytes
 from polwidgets.models.prediction import make_prediction
 from polwidgets.models.surface import Surface
+from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
 
@@ -39,7 +41,14 @@ class UnitCellMatch:
     shortest: float = parameter(2 / 3, "shorter simulated displacement, in the crystal's own", min=0.2, max=1.0, step=0.05)
     longest: float = parameter(4 / 3, "longer simulated displacement, in the crystal's own", min=1.0, max=3.0, step=0.05)
 
-    def fit(self, training: SpecimenFit | xr.Dataset, *, seed: int = 0, progress: Progress = silent) -> Self:  # noqa: ARG002, the protocol's
+    def fit(
+        self,
+        training: SpecimenFit | xr.Dataset,
+        *,
+        augmentation: Sequence[Perturbation] = (),  # noqa: ARG002, the protocol's
+        seed: int = 0,  # noqa: ARG002
+        progress: Progress = silent,  # noqa: ARG002
+    ) -> Self:
         """Take the matched specimen; the simulation is made for the detector that is met in `predict`."""
         if not isinstance(training, SpecimenFit):
             raise TypeError(f"unit_cell_match learns from a matched specimen (pw.match(cube)), got {type(training).__name__}")

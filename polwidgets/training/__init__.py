@@ -1,0 +1,1 @@
+"""Floor 3: how networks learn, and what from."""
