@@ -5,7 +5,7 @@
 The scans are independent multislice simulations (frozen phonons, random K/Na, then source, blur, tilt, drift, background,
 gain and counts) in .npz files with their truth beside them, which are not part of polwidgets; FOLDER holds them. The
 command is told voltage, semi-angle, scan step, detector pixel and scan rotation, and nothing else. What the columns mean
-is written in scores.py; seconds are those of the whole command.
+is written in polwidgets/analysis/scores.py; seconds are those of the whole command.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scores import score
 from table import Table
 
+from polwidgets.analysis.scores import score
 from polwidgets.directions import ANGLES_DEG, NAMES
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "knn-dev"

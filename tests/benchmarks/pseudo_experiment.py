@@ -6,8 +6,8 @@ Every seed draws a specimen (thickness, mistilt, displacement, one domain or two
 blur, centre, background, detector pixel, 3 % gain, dose) and a scan (step, turned by up to 35 degrees, linear and
 quadratic drift), simulates it with scattering factors that the fit does not use (Kirkland's; the fit uses Lobato's), and
 maps it, told voltage, semi-angle, scan step, detector pixel and scan rotation only. What the columns mean is written in
-scores.py; the truth stands in brackets. A row that ends in an exclamation mark has fewer than 98 % right, a thickness off
-by more than 0.8 nm or a displacement off by more than 1 pm.
+polwidgets/analysis/scores.py; the truth stands in brackets. A row that ends in an exclamation mark has fewer than 98 % right,
+a thickness off by more than 0.8 nm or a displacement off by more than 1 pm.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Final, Self
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scores import score
 from table import Table
 
 import polwidgets as pw
+from polwidgets.analysis.scores import score
 from polwidgets.simulate.detector import detector_matrix, detector_points, on_detector, pixel_grid
 from polwidgets.simulate.patterns import basis, pattern_series, source_damping
 from polwidgets.simulate.probe import Probe
