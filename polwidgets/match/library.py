@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 
 from polwidgets.crystal.base import Crystal, Site, displaced
 from polwidgets.electron import wave_number
 from polwidgets.match.conditions import Conditions
 from polwidgets.simulate.detector import detector_matrix, detector_points, on_detector
-from polwidgets.simulate.patterns import frequencies, pattern_series, source_damping
+from polwidgets.simulate.patterns import frequencies, pattern_series, patterns_at, position_averaged, source_damping
 from polwidgets.simulate.probe import Probe
 from polwidgets.simulate.smatrix import ScatteringMatrix, scattering_matrix
 
 LARGEST_TILT_mrad = 8.0
 RECENT = 12
+SOURCE_POINTS = 9  # along an axis of a finite source, where one position is computed
 
 
 class Variant(NamedTuple):
@@ -94,21 +97,46 @@ class Library:
         """
         base, quarters = self._equivalent(variant)
         matrix = self.matrix(base)
-        probe = self.probe(conditions)
-        mesh_series = self._on_mesh(base, _turn_probe(probe, -quarters), conditions.thickness_A, order)
-        points = detector_points(
-            k, rotation_deg=conditions.rotation_deg, center=(conditions.center_y, conditions.center_x), scale=conditions.k_scale
-        )
-        onto_pixels = detector_matrix(
-            points + probe.tilt_wave(self.voltage_kV),
-            k_step=matrix.k_step,
-            half_width=matrix.half_width,
-            blur=conditions.blur,
-            scale=float(conditions.k_scale**2 / np.prod(matrix.k_step)),
-        )
-        seen = on_detector(onto_pixels, turn_series(mesh_series, order, quarters)).numpy().astype(float)
+        mesh_series = self._on_mesh(base, _turn_probe(self.probe(conditions), -quarters), conditions.thickness_A, order)
+        seen = self._seen(matrix, conditions, k, turn_series(mesh_series, order, quarters))
         seen *= source_damping(order, conditions.source_A, self.cell_A)[:, None]
         return shift_series(seen, order, (conditions.origin_y, conditions.origin_x))
+
+    def expected_at(
+        self, variant: Variant, conditions: Conditions, k: NDArray[np.float64], *, phase: tuple[float, float], defocus_A: float = 0.0
+    ) -> NDArray[np.float64]:
+        """The pattern at one probe position, exact in its spatial frequencies: one position is quicker than its series.
+
+        Parameters
+        ----------
+        k : array (pixel, 2)
+            Detector coords (down, right), 1/angstrom.
+        phase : (float, float)
+            Probe position in the unit cell, in cells (down, right).
+        defocus_A : float
+            Positive is overfocus.
+
+        Returns
+        -------
+        array (pixel,)
+            As those of `expected`.
+        """
+        base, quarters = self._equivalent(variant)
+        matrix = self.matrix(base)
+        probe = dataclasses.replace(_turn_probe(self.probe(conditions), -quarters), defocus_A=defocus_A)
+        down, right = phase[0] + conditions.origin_y, phase[1] + conditions.origin_x
+        for _ in range(quarters % 4):
+            down, right = right, -down
+        offsets, weights = hermegauss(SOURCE_POINTS)
+        source = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), -1).reshape(-1, 2) * conditions.source_A
+        share = torch.from_numpy(np.outer(weights, weights).ravel() / weights.sum() ** 2).float()
+        positions = np.array([down, right]) * self.cell_A + source
+        pictures = [
+            weight * torch.tensordot(share, patterns_at(matrix, positions, probe=probe, thickness_index=index), 1)
+            for index, weight in _interpolation(self.thicknesses_A, conditions.thickness_A)
+        ]
+        picture = torch.rot90(torch.stack(pictures).sum(0), quarters, (0, 1))
+        return np.asarray(self._seen(matrix, conditions, k, picture[None])[0])
 
     def crystal_of(self, variant: Variant) -> Crystal:
         """The crystal with a variant's displacement."""
@@ -127,7 +155,13 @@ class Library:
             k_limit=self._k_limit,
         )
 
-    def matrix(self, variant: Variant) -> ScatteringMatrix:
+    def thickness_series(self, conditions: Conditions, k: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Position-averaged patterns of the undisplaced crystal at all saved thicknesses, (thickness, pixel)."""
+        matrix, probe = self.matrix(PARAELECTRIC), self.probe(conditions)
+        meshes = [position_averaged(matrix, probe=probe, thickness_index=index) for index in range(len(self.thicknesses_A))]
+        return self._seen(matrix, conditions, k, torch.stack(meshes))
+
+    def matrix(self, variant: Variant, progress: Callable[[float], None] | None = None) -> ScatteringMatrix:
         """Scattering matrix of a variant."""
         if variant not in self._matrices:
             self._matrices[variant] = scattering_matrix(
@@ -138,8 +172,25 @@ class Library:
                 k_outgoing=self._k_outgoing,
                 mesh=self._mesh,
                 k_limit=self._k_limit,
+                progress=progress,
             )
         return self._matrices[variant]
+
+    def _seen(
+        self, matrix: ScatteringMatrix, conditions: Conditions, k: NDArray[np.float64], pictures: torch.Tensor
+    ) -> NDArray[np.float64]:
+        """Pictures on the k mesh (n, rows, columns) as the detector sees them, (n, pixel)."""
+        points = detector_points(
+            k, rotation_deg=conditions.rotation_deg, center=(conditions.center_y, conditions.center_x), scale=conditions.k_scale
+        )
+        onto_pixels = detector_matrix(
+            points + self.probe(conditions).tilt_wave(self.voltage_kV),
+            k_step=matrix.k_step,
+            half_width=matrix.half_width,
+            blur=conditions.blur,
+            scale=float(conditions.k_scale**2 / np.prod(matrix.k_step)),
+        )
+        return on_detector(onto_pixels, pictures).numpy().astype(float)
 
     def _on_mesh(self, variant: Variant, probe: Probe, thickness_A: float, order: int) -> torch.Tensor:
         """Series on the k mesh; the last few are kept, since most conditions of a fit change the detector's part alone."""

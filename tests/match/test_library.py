@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -122,3 +123,23 @@ def test_a_thickness_between_the_saved_ones() -> None:
     conditions = Conditions(thickness_A=39.7)
     exact, between = (lib.expected(Variant(0.0, 0.0), conditions, GRID, order=1) for lib in (fine, sparse))
     assert np.linalg.norm(between - exact) < 0.02 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("direction_deg", [0.0, 110.0, 290.0])
+def test_one_position_is_a_value_of_the_series(direction_deg: float) -> None:
+    conditions = Conditions(thickness_A=47.0, tilt_y_mrad=1.5, source_A=0.3, rotation_deg=10.0, origin_y=0.2, blur=0.03)
+    variant = Variant(0.2, direction_deg)
+    phase = (0.15, 0.7)
+    whole = basis(np.array(phase), 6) @ library().expected(variant, conditions, GRID, order=6)
+    one = library().expected_at(variant, conditions, GRID, phase=phase)
+    assert np.linalg.norm(one - whole) < 1e-3 * np.linalg.norm(whole)
+    defocused = library().expected_at(variant, conditions, GRID, phase=phase, defocus_A=50.0)
+    assert np.linalg.norm(defocused - whole) > 0.05 * np.linalg.norm(whole)
+
+
+def test_the_thickness_series_is_that_of_the_averaged_patterns() -> None:
+    conditions = Conditions(tilt_x_mrad=2.0, blur=0.03)
+    series = library().thickness_series(conditions, GRID)
+    for index, thickness in enumerate(library().thicknesses_A):
+        one = library().expected(Variant(0.0, 0.0), dataclasses.replace(conditions, thickness_A=float(thickness)), GRID, order=0)[0]
+        np.testing.assert_allclose(series[index], one, rtol=1e-5, atol=1e-9)
