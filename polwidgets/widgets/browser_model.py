@@ -1,11 +1,6 @@
 """What the cube browser knows and answers, whichever host shows it.
 
-Four traits carry everything between Python and the browser, so that any host that syncs traits will do:
-
-- ``scene``, sent once: shapes, units, colours, the preview's plan;
-- ``view``, both ways: the `ViewState` as one plain dict;
-- ``request``, from the browser, one at a time: a preview chunk, an exact pattern or an exact virtual image;
-- ``reply``, to the browser: always one for each request, an error included, so that nothing waits for ever.
+Its requests are a preview chunk, an exact pattern and an exact virtual image.
 """
 
 from __future__ import annotations
@@ -20,14 +15,14 @@ import xarray as xr
 from polwidgets.cube.reduce import virtual_image
 from polwidgets.cube.schema import UNCALIBRATED, step_of, validate
 from polwidgets.widgets.geometry import beam_px, choose_detector, detector_on, mrad_per_wave_number, semiangle_px
+from polwidgets.widgets.host import Answer, BrowserModel
 from polwidgets.widgets.preview import plan_preview, quantised_rows
 from polwidgets.widgets.view_state import ViewState
 
-SYNCED: Final = ("scene", "view", "request", "reply")
 SAMPLED: Final = 9
 
 
-class CubeBrowserModel(traitlets.HasTraits):
+class CubeBrowserModel(BrowserModel):
     """The cube browser without a host.
 
     Parameters
@@ -41,11 +36,6 @@ class CubeBrowserModel(traitlets.HasTraits):
     pattern_colormap, scan_colormap : str
         Names known to `cmap`.
     """
-
-    scene = traitlets.Dict()
-    view = traitlets.Dict()
-    request = traitlets.Dict()
-    reply = traitlets.Dict()
 
     def __init__(
         self,
@@ -104,7 +94,7 @@ class CubeBrowserModel(traitlets.HasTraits):
         return [low, high if high > low else low + 1.0]
 
     def _state_as_view(self) -> dict[str, Any]:
-        values = {name: getattr(self.state, name) for name in self.state.trait_names()}
+        values = {name: getattr(self.state, name) for name in self.state.trait_names(python_only=None)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def _state_changed(self, _: Any) -> None:
@@ -116,15 +106,9 @@ class CubeBrowserModel(traitlets.HasTraits):
             for name, value in change["new"].items():
                 setattr(self.state, name, tuple(value) if isinstance(value, list) else value)
 
-    @traitlets.observe("request")
-    def _answer(self, change: Any) -> None:
-        request = change["new"]
-        answers = {"chunk": self._chunk, "pattern": self._pattern, "image": self._image}
-        try:
-            answer = answers[request["kind"]](request)
-        except Exception as error:  # noqa: BLE001 whatever fails is shown in the widget, where the user looks
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        self.reply = {"id": request["id"], "kind": request["kind"], **answer}
+    def answers(self) -> dict[str, Answer]:
+        """Preview chunks, exact patterns, exact virtual images."""
+        return {"chunk": self._chunk, "pattern": self._pattern, "image": self._image}
 
     def _chunk(self, request: dict[str, Any]) -> dict[str, Any]:
         rows = self.plan.chunk(int(request["index"]))
