@@ -39,6 +39,18 @@ class ViewState(traitlets.HasTraits):
     scan_limits = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=None, allow_none=True)
     """Colour limits (low, high) of the virtual image in the cube's units; None: automatic."""
 
+    perturbations = traitlets.Tuple().tag(python_only=True)
+    """Chosen perturbations in their order, each a part as JSON text (`Registry.to_json`)."""
+
+    seed = traitlets.Int(0, min=0).tag(python_only=True)
+    """What is drawn at random, by perturbations and by training, is drawn with this seed."""
+
+    model = traitlets.Unicode('{"model": "unit_cell_match"}').tag(python_only=True)
+    """Chosen model, a part as JSON text."""
+
+    context = traitlets.Enum(("unit_cell", "pattern"), default_value="unit_cell").tag(python_only=True)
+    """Whether evidence is pooled over a unit cell or every pattern speaks for itself."""
+
     def __init__(self, **values: Any) -> None:
         unknown = sorted(set(values) - set(self.trait_names()))
         if unknown:

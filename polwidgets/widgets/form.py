@@ -1,0 +1,143 @@
+"""Controls drawn from the fields of a registered part: nothing here knows any part by name."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import html
+from typing import Any, Final, Generic, TypeVar
+
+import panel as pn
+import param
+
+from polwidgets.registry import Registry
+
+Part = TypeVar("Part")
+
+WIDTH_PX: Final = 270
+ERROR_COLOR: Final = "#c62828"
+
+
+def note(text: str = "", *, error: bool = False) -> pn.widgets.StaticText:
+    """A line of text that may change; a pane of text would fetch its style sheets anew every time."""
+    color = {"color": ERROR_COLOR} if error else {"opacity": "0.8"}
+    return pn.widgets.StaticText(
+        value=html.escape(text), styles={**color, "white-space": "pre-line"}, sizing_mode="stretch_width", margin=(0, 10)
+    )
+
+
+class Form(pn.viewable.Viewer, Generic[Part]):
+    """The parameters of a part, to be changed by hand.
+
+    Parameters
+    ----------
+    registry : Registry
+        Of the part's kind.
+    part : Part
+        Where the controls start.
+
+    Notes
+    -----
+    ``form.part`` is always a valid part; watch it with ``form.param.watch(function, "part")``. Values that the part
+    refuses leave it as it was, and the reason stands below the control.
+    """
+
+    part = param.Parameter(doc="The part with the parameters that the controls show.")
+
+    def __init__(self, registry: Registry[Part], part: Part) -> None:
+        super().__init__(part=part)
+        self.registry = registry
+        fields = [field for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
+        self.controls = {field.name: _control(field, getattr(part, field.name)) for field in fields}
+        self._rows = {name: pn.Column(control, margin=0) for name, control in self.controls.items()}
+        for name, control in self.controls.items():
+            control.param.watch(lambda event, name=name: self._changed(name, event.new), "value")
+        self._layout = pn.Column(*self._rows.values(), width=WIDTH_PX, margin=0)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._layout
+
+    def set(self, part: Part) -> None:
+        """Show the parameters of another part of the same class."""
+        with param.parameterized.discard_events(self):
+            self.part = part
+        for name, control in self.controls.items():
+            control.value = _shown(getattr(part, name), control)
+        self.param.trigger("part")
+
+    def _changed(self, name: str, value: Any) -> None:
+        row = self._rows[name]
+        try:
+            value = _understood(value, getattr(type(self.part), name, None), self.controls[name])
+            if value == getattr(self.part, name):
+                return
+            changed = dataclasses.replace(self.part, **{name: value})  # type: ignore[type-var]
+        except Exception as error:  # noqa: BLE001 whatever the part refuses is shown where the user looks
+            row[:] = [self.controls[name], note(str(error), error=True)]
+            return
+        if len(row) > 1:
+            row[:] = [self.controls[name]]
+        self.part = changed
+
+
+def words(name: str, unit: str = "") -> str:
+    """A parameter's name as a label: ``tilt_y_mrad`` is "tilt y (mrad)"."""
+    for ending in (unit, {"angstrom": "A", "degree": "deg"}.get(unit, unit)):
+        name = name.removesuffix(f"_{ending}") if ending else name
+    shown = {"angstrom": "Å", "1/angstrom": "1/Å", "degree": "°"}.get(unit, unit)
+    return name.replace("_", " ") + (f" ({shown})" if shown else "")
+
+
+def _control(field: dataclasses.Field[Any], value: Any) -> pn.widgets.Widget:
+    """The widget that suits a field."""
+    about = field.metadata
+    common = {
+        "name": words(field.name, about.get("unit", "")),
+        "width": WIDTH_PX - 20,
+        "margin": (3, 10),
+        "hooks": [_tooltip(about.get("help", ""))],
+    }
+    low, high, step = (about.get(name) for name in ("min", "max", "step"))
+    if about.get("choices") is not None:
+        return pn.widgets.Select(options=list(about["choices"]), value=value, **common)
+    if isinstance(value, bool):
+        return pn.widgets.Checkbox(value=value, **common)
+    if isinstance(value, int | float) and None not in (low, high):
+        whole = isinstance(value, int) and isinstance(field.default, int)
+        slider = pn.widgets.EditableIntSlider if whole else pn.widgets.EditableFloatSlider
+        limits = {"start": low, "end": high, "fixed_start": low, "fixed_end": high, "step": step or (1 if whole else (high - low) / 100)}
+        return slider(value=value, **limits, **common)
+    if isinstance(value, int | float):
+        number = pn.widgets.IntInput if isinstance(value, int) else pn.widgets.FloatInput
+        return number(value=value, start=low, end=high, **({"step": step} if step else {}), **common)
+    return pn.widgets.TextInput(value=_as_text(value), **common)
+
+
+def _tooltip(text: str) -> Any:
+    """Hook: what the parameter means, while the pointer rests on its control."""
+
+    def hook(control: Any, root: Any, *_: Any) -> None:
+        model, _ = control._models[root.ref["id"]]  # noqa: SLF001 Panel has no public way to the model
+        model.html_attributes = {"title": text}
+
+    return hook
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _shown(value: Any, control: pn.widgets.Widget) -> Any:
+    return _as_text(value) if isinstance(control, pn.widgets.TextInput) else value
+
+
+def _understood(value: Any, default: Any, control: pn.widgets.Widget) -> Any:
+    """What a control holds as the part wants it; text stands for itself, or for a literal where the default is none."""
+    if isinstance(control, pn.widgets.TextInput) and not isinstance(default, str):
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError) as error:
+            raise ValueError(f"{value!r} is no value; write it as in Python, for example {default!r}") from error
+    if value is None:
+        raise ValueError("a number is needed here")
+    return value
