@@ -6,7 +6,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
+
+import panel as pn
 
 from polwidgets.progress import Progress
 
@@ -85,7 +88,13 @@ class Background(Generic[Result]):
 
 
 def page_caller() -> Callable[..., Any]:
-    """A function that calls another from the loop that runs here now; directly where there is none."""
+    """A function that calls another from the loop that runs here now; directly where there is none.
+
+    Under a server the other is called with the page's document locked, as whatever changes a plot needs it.
+    """
+    document = pn.state.curdoc
+    if document is not None and document.session_context is not None:
+        return lambda function, *arguments: document.add_next_tick_callback(partial(function, *arguments))
     try:
         return asyncio.get_running_loop().call_soon_threadsafe
     except RuntimeError:

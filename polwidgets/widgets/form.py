@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import html
+from html import escape
 from typing import Any, Final, Generic, TypeVar
 
 import panel as pn
@@ -22,7 +22,7 @@ def note(text: str = "", *, error: bool = False) -> pn.widgets.StaticText:
     """A line of text that may change; a pane of text would fetch its style sheets anew every time."""
     color = {"color": ERROR_COLOR} if error else {"opacity": "0.8"}
     return pn.widgets.StaticText(
-        value=html.escape(text), styles={**color, "white-space": "pre-line"}, sizing_mode="stretch_width", margin=(0, 10)
+        value=escape(text), styles={**color, "white-space": "pre-line"}, sizing_mode="stretch_width", margin=(0, 10)
     )
 
 
@@ -71,7 +71,7 @@ class Form(pn.viewable.Viewer, Generic[Part]):
             value = _understood(value, getattr(type(self.part), name, None), self.controls[name])
             if value == getattr(self.part, name):
                 return
-            changed = dataclasses.replace(self.part, **{name: value})  # type: ignore[type-var]
+            changed = dataclasses.replace(self.part, **{name: value})
         except Exception as error:  # noqa: BLE001 whatever the part refuses is shown where the user looks
             row[:] = [self.controls[name], note(str(error), error=True)]
             return
@@ -97,12 +97,12 @@ def _control(field: dataclasses.Field[Any], value: Any) -> pn.widgets.Widget:
         "margin": (3, 10),
         "hooks": [_tooltip(about.get("help", ""))],
     }
-    low, high, step = (about.get(name) for name in ("min", "max", "step"))
+    low, high, step = about.get("min"), about.get("max"), about.get("step")
     if about.get("choices") is not None:
         return pn.widgets.Select(options=list(about["choices"]), value=value, **common)
     if isinstance(value, bool):
         return pn.widgets.Checkbox(value=value, **common)
-    if isinstance(value, int | float) and None not in (low, high):
+    if isinstance(value, int | float) and low is not None and high is not None:
         whole = isinstance(value, int) and isinstance(field.default, int)
         slider = pn.widgets.EditableIntSlider if whole else pn.widgets.EditableFloatSlider
         limits = {"start": low, "end": high, "fixed_start": low, "fixed_end": high, "step": step or (1 if whole else (high - low) / 100)}

@@ -1,0 +1,76 @@
+"""A small picture that is redrawn at once: for what follows a slider."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import panel as pn
+from bokeh.models import ColumnDataSource, LinearColorMapper
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from polwidgets.widgets.map_style import color_list
+
+SIDE_PX: Final = 200
+
+
+class Picture(pn.viewable.Viewer):
+    """An image whose rows grow downward, drawn by Bokeh without HoloViews in between, which costs a tenth of the time.
+
+    Parameters
+    ----------
+    title : str
+    extent : (left, top, right, bottom)
+        Outer edges of the image, in `unit`.
+    colormap : str
+        Known to `cmap`.
+    side : int
+        Of the frame, pixels.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        extent: tuple[float, float, float, float] = (0, 0, 1, 1),
+        *,
+        unit: str = "",
+        colormap: str = "magma",
+        side: int = SIDE_PX,
+    ) -> None:
+        super().__init__()
+        left, top, right, bottom = extent
+        width, height = abs(right - left), abs(bottom - top)
+        frame = {"frame_width": round(side * min(1, width / height)), "frame_height": round(side * min(1, height / width))}
+        self.figure = figure(
+            title=title, x_range=(left, right), y_range=(bottom, top), tools="save,wheel_zoom,pan,reset", toolbar_location="above", **frame
+        )
+        self.figure.toolbar.autohide, self.figure.toolbar.logo = True, None
+        self.figure.grid.visible = False
+        self.figure.axis.axis_label, self.figure.axis.major_label_text_font_size = unit, "8pt"
+        self.figure.xaxis.axis_label_standoff = self.figure.yaxis.axis_label_standoff = 0
+        self.figure.title.text_font_size = "10pt"
+        self._colors = LinearColorMapper(palette=color_list(colormap), low=0, high=1, nan_color="#888888")
+        self._source = ColumnDataSource({"image": [np.zeros((1, 1), np.float32)]})
+        place = {"x": left, "y": min(top, bottom), "dw": right - left, "dh": height}
+        self.figure.image("image", source=self._source, color_mapper=self._colors, **place)
+        self.pane = pn.pane.Bokeh(self.figure, margin=2)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.pane
+
+    def show(self, values: NDArray[Any], limits: tuple[float, float] | None = None) -> None:
+        """Draw an image (row, column); colours run over its own range unless limits are given."""
+        image = np.asarray(values, np.float32)
+        if limits is None:
+            finite = image[np.isfinite(image)]
+            limits = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        low, high = limits
+        self._colors.update(low=low, high=high if high > low else low + 1)
+        self._source.data = {"image": [image]}
+        pn.io.push_notebook(self.pane)
+
+    def say(self, title: str) -> None:
+        """Change the title."""
+        self.figure.title.text = title
+        pn.io.push_notebook(self.pane)
