@@ -16,8 +16,8 @@ from polwidgets.cube.schema import require, require_calibrated, validate
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
-from polwidgets.models.labelled import labelled_patterns
 from polwidgets.progress import Progress, reporter
+from polwidgets.training.matched import matched_patterns
 
 Named: TypeAlias = "str | Model"
 
@@ -89,7 +89,7 @@ def map_polarization(
     else:
         specimen = dataclasses.replace(specimen, good_pixels=good_pixels)
     if isinstance(model, str):
-        training = specimen if estimator.trains_on == "specimen" else labelled_patterns(specimen, cube, seed=seed, progress=report)
+        training = specimen if estimator.trains_on == "specimen" else matched_patterns(specimen, cube, seed=seed, progress=report)
         estimator.fit(training, seed=seed, progress=report)
     prediction = estimator.predict(cube, specimen, context=context, progress=report)
     parameters = json.dumps({name: value for name, value in json.loads(models.to_json(estimator)).items() if name != "model"})

@@ -144,9 +144,9 @@ def fitted(name: str, scan: xr.DataArray, specimen: SpecimenFit) -> Model:
     model = models.build(name)
     if model.trains_on == "specimen":
         return model.fit(specimen, seed=5, progress=silent)
-    from polwidgets.models.labelled import labelled_patterns
+    from polwidgets.training.matched import matched_patterns
 
-    return model.fit(labelled_patterns(specimen, scan, seed=5, progress=silent), seed=5, progress=silent)
+    return model.fit(matched_patterns(specimen, scan, seed=5, progress=silent), seed=5, progress=silent)
 
 
 @pytest.mark.slow

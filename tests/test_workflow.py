@@ -17,10 +17,10 @@ import polwidgets as pw
 from polwidgets.cli import main
 from polwidgets.directions import angular_difference
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.labelled import labelled_patterns
 from polwidgets.models.pca_knn import PCAKNN
 from polwidgets.progress import silent
 from polwidgets.simulate.probe import Probe
+from polwidgets.training.matched import matched_patterns
 
 RANGE_A = (95.0, 145.0)
 RATIO = 13 / 12
@@ -93,7 +93,7 @@ def test_a_lazy_scan_is_matched_as_one_in_memory(cube: xr.DataArray, mapped: xr.
 
 
 def test_a_trained_model_is_taken_as_it_is(cube: xr.DataArray, specimen: SpecimenFit, tmp_path: Path) -> None:
-    model = PCAKNN(components=30).fit(labelled_patterns(specimen, cube, seed=3, progress=silent), seed=3, progress=silent)
+    model = PCAKNN(components=30).fit(matched_patterns(specimen, cube, seed=3, progress=silent), seed=3, progress=silent)
     model.save(tmp_path / "model")
     by_name = pw.map_polarization(cube, model="pca_knn", specimen=specimen, seed=3)
     part = cube[:14]

@@ -17,10 +17,10 @@ import polwidgets as pw
 from polwidgets.directions import nearest_class
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import models
-from polwidgets.models.labelled import labelled_patterns
 from polwidgets.models.pca_knn import PCAKNN
 from polwidgets.models.unit_cell_match import UnitCellMatch
 from polwidgets.progress import silent
+from polwidgets.training.matched import matched_patterns
 
 COMPONENTS, NEIGHBOURS = 9, 4
 CLASSES = np.random.default_rng(0).uniform(2, 10, (8, 9, 7))
@@ -154,7 +154,7 @@ def test_evidence_of_a_cell_is_better_than_that_of_a_pattern(known: tuple[xr.Dat
     good[14:16] = False
     dead = cube.where(xr.DataArray(good, dims=("ky", "kx"))).fillna(0).astype(cube.dtype)
     masked = dataclasses.replace(specimen, good_pixels=good)
-    model = PCAKNN().fit(labelled_patterns(masked, dead, positions=24, seed=0, progress=silent), seed=0, progress=silent)
+    model = PCAKNN().fit(matched_patterns(masked, dead, positions=24, seed=0, progress=silent), seed=0, progress=silent)
     truth = nearest_class(225.0 - 12.0)
     pattern, cell = (model.predict(dead, masked, context=context, progress=silent) for context in ("pattern", "unit_cell"))
     assert (cell["direction"] == truth).mean() > 0.99

@@ -19,7 +19,7 @@ from polwidgets.simulate.patterns import basis
 ORDER: Final = 6
 
 
-def labelled_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: int = 40, seed: int = 0, progress: Progress) -> xr.Dataset:
+def matched_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: int = 40, seed: int = 0, progress: Progress) -> xr.Dataset:
     """Noise-free patterns of the eight variants over the unit cell, as the cube's detector would record them.
 
     Parameters
@@ -70,5 +70,13 @@ def labelled_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: i
             "cell_y": ("sample", phase[:, 0]),
             "cell_x": ("sample", phase[:, 1]),
         },
-        attrs={"voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad, "seed": seed},
+        attrs={
+            "voltage_kV": specimen.voltage_kV,
+            "semiangle_mrad": specimen.semiangle_mrad,
+            "center_y": conditions.center_y,
+            "center_x": conditions.center_x,
+            "rotation_deg": conditions.rotation_deg,
+            "scan_rotation_deg": specimen.scan_rotation_deg,
+            "seed": seed,
+        },
     )

@@ -11,8 +11,8 @@ import xarray as xr
 from polwidgets.directions import angular_difference
 from polwidgets.match.scan import readings_for
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.labelled import labelled_patterns
 from polwidgets.progress import silent
+from polwidgets.training.matched import matched_patterns
 
 Known = tuple[xr.DataArray, SpecimenFit]
 
@@ -20,7 +20,7 @@ Known = tuple[xr.DataArray, SpecimenFit]
 @pytest.fixture(scope="module")
 def training(known: Known) -> xr.Dataset:
     cube, specimen = known
-    return labelled_patterns(specimen, cube, positions=12, seed=1, progress=silent)
+    return matched_patterns(specimen, cube, positions=12, seed=1, progress=silent)
 
 
 def test_positions_fill_the_cell_and_never_leave_it(training: xr.Dataset) -> None:
@@ -57,7 +57,7 @@ def test_they_are_the_scan_s_own_patterns(training: xr.Dataset, known: Known) ->
 
 def test_the_seed_decides(training: xr.Dataset, known: Known) -> None:
     cube, specimen = known
-    again, other = (labelled_patterns(specimen, cube, positions=12, seed=seed, progress=silent) for seed in (1, 2))
+    again, other = (matched_patterns(specimen, cube, positions=12, seed=seed, progress=silent) for seed in (1, 2))
     xr.testing.assert_identical(again, training)
     assert not np.array_equal(other["cell_y"], training["cell_y"])
 
@@ -67,6 +67,6 @@ def test_bad_pixels_are_dark(known: Known) -> None:
     good = np.ones(cube.shape[2:], bool)
     good[14] = False
     masked = dataclasses.replace(specimen, good_pixels=good)
-    found = labelled_patterns(masked, cube, positions=2, progress=silent)["intensity"]
+    found = matched_patterns(masked, cube, positions=2, progress=silent)["intensity"]
     assert not found[:, 14].any()
     assert found[:, 13].any()
