@@ -23,7 +23,9 @@ class Batch:
     ky, kx : float tensors
         Detector coords (down, right), 1/angstrom.
     scan_shape : (int, int), optional
-        Where the patterns are a whole scan in row-major order; what moves the probe needs it.
+        Where the patterns are whole rows of a scan in row-major order, the shape of that scan; what moves the probe needs it.
+    first_row : int
+        Scan row of the first pattern, where they are not all of the scan's rows.
     """
 
     patterns: torch.Tensor
@@ -31,6 +33,13 @@ class Batch:
     ky: torch.Tensor
     kx: torch.Tensor
     scan_shape: tuple[int, int] | None = None
+    first_row: int = 0
+
+    @property
+    def k_step(self) -> tuple[float, float]:
+        """Detector pixel (down, right), 1/angstrom."""
+        down, right = (float(k[-1] - k[0]) / max(len(k) - 1, 1) or 1.0 for k in (self.ky, self.kx))
+        return down, right
 
 
 @runtime_checkable
@@ -39,6 +48,14 @@ class Perturbation(Protocol):
 
     acts_on: ClassVar[Literal["pattern", "scan"]]
     """Whether it treats every pattern by itself, or needs the scan that they come from."""
+
+    @property
+    def once(self) -> bool:
+        """Whether one draw holds for all the patterns of a scan, as a detector's faults do."""
+
+    @property
+    def margin_rows(self) -> int:
+        """How many scan rows above and below its own a pattern is made from."""
 
     def __call__(self, batch: Batch, *, generator: torch.Generator) -> Batch:
         """The perturbed batch; the same generator state gives the same result, the input is left alone."""
