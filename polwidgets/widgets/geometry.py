@@ -49,5 +49,16 @@ def detector_on(cube: xr.DataArray, center: tuple[float, float], inner: float, o
     return Annulus(inner * unit, outer * unit, ky, kx) if inner > 0 else Disk(outer * unit, ky, kx)
 
 
+def pattern_extent(cube: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:
+    """Outer edges of a pattern (left, top, right, bottom), and their unit: mrad where it is known."""
+    mrad = mrad_per_wave_number(cube)
+    unit = "mrad" if mrad else {UNCALIBRATED: "px"}.get(cube["kx"].attrs["units"], "1/Å")
+    (top, bottom), (left, right) = (
+        ((float(cube[dim].values[0]) - step / 2) * (mrad or 1.0), (float(cube[dim].values[-1]) + step / 2) * (mrad or 1.0))
+        for dim, step in ((dim, step_of(cube, dim)) for dim in ("ky", "kx"))
+    )
+    return (left, top, right, bottom), unit
+
+
 def _pixel(cube: xr.DataArray) -> float:
     return math.sqrt(abs(step_of(cube, "ky") * step_of(cube, "kx")))

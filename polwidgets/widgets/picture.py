@@ -59,7 +59,7 @@ class Picture(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self.pane
 
-    def show(self, values: NDArray[Any], limits: tuple[float, float] | None = None) -> None:
+    def show(self, values: NDArray[Any], limits: tuple[float, float] | None = None, *, title: str | None = None) -> None:
         """Draw an image (row, column); colours run over its own range unless limits are given."""
         image = np.asarray(values, np.float32)
         if limits is None:
@@ -68,9 +68,6 @@ class Picture(pn.viewable.Viewer):
         low, high = limits
         self._colors.update(low=low, high=high if high > low else low + 1)
         self._source.data = {"image": [image]}
-        pn.io.push_notebook(self.pane)
-
-    def say(self, title: str) -> None:
-        """Change the title."""
-        self.figure.title.text = title
+        if title is not None:
+            self.figure.title.text = title
         pn.io.push_notebook(self.pane)
