@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import warnings
 from typing import Any, Final, Literal
 
@@ -16,7 +15,7 @@ from polwidgets.cube.files import relabel
 from polwidgets.cube.reduce import mean_pattern
 from polwidgets.cube.resample import straighten, stretch_matrix
 from polwidgets.cube.rotation import estimate_rotation
-from polwidgets.cube.schema import DIMS, UNCALIBRATED, make_cube, step_of, validate
+from polwidgets.cube.schema import DIMS, UNCALIBRATED, make_cube, step_of, validate, with_step
 from polwidgets.electron import wave_number, wavelength_A
 
 DISAGREEMENT: Final = 0.03  # of the measured radius with the one expected, or of the disk with a circle
@@ -231,8 +230,4 @@ def _pattern_as_cube(pattern: xr.DataArray | ArrayLike) -> xr.DataArray:
 def _provenance(cube: xr.DataArray, disk: DiskFit, middle: tuple[float, float], center: Any) -> str:
     """The cube's history with this step added."""
     step = {"calibrate": {"center_px": list(middle), "center": center if isinstance(center, str) else "given", **dataclasses.asdict(disk)}}
-    try:
-        history = json.loads(str(cube.attrs.get("provenance", "[]")))
-    except ValueError:
-        history = [str(cube.attrs["provenance"])]
-    return json.dumps([*(history if isinstance(history, list) else [history]), step])
+    return with_step(cube.attrs, step)

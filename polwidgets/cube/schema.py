@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -103,6 +105,15 @@ def require_calibrated(cube: xr.DataArray) -> None:
             f"{', '.join(pixels)} are in pixels, this needs {LENGTH} and {WAVENUMBER}; "
             "use pw.calibrate(cube, scan_step_A=..., semiangle_mrad=... or k_step=...)"
         )
+
+
+def with_step(attrs: Mapping[Any, Any], step: dict[str, Any]) -> str:
+    """The attr ``provenance``, JSON text, with one more step."""
+    try:
+        history = json.loads(str(attrs.get("provenance", "[]")))
+    except ValueError:
+        history = [str(attrs["provenance"])]
+    return json.dumps([*(history if isinstance(history, list) else [history]), step])
 
 
 def _pair(value: float | tuple[float, float] | None) -> tuple[float | None, float | None]:

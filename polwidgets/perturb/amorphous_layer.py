@@ -52,4 +52,5 @@ class AmorphousLayer(PatternPart):
             for height, radius in ((self.ring_contrast, self.ring), (0.5 * self.ring_contrast, SECOND_RING * self.ring))
         )
         halo = (1 + rings) / (k**2 + SCREENING**2) ** 2
-        return torch.fft.rfft2(halo / halo.sum())
+        transfer: torch.Tensor = torch.fft.rfft2(halo / halo.sum())
+        return transfer

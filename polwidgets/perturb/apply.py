@@ -14,7 +14,7 @@ import xarray as xr
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
-from polwidgets.cube.schema import DIMS, UNCALIBRATED, WAVENUMBER, validate
+from polwidgets.cube.schema import DIMS, UNCALIBRATED, WAVENUMBER, validate, with_step
 from polwidgets.perturb.base import Batch, Perturbation, perturbations
 from polwidgets.perturb.presets import preset
 
@@ -62,8 +62,7 @@ def perturb(patterns: Patterns, parts: str | Sequence[Perturbation], *, seed: in
         changed = patterns.copy(data=batch.patterns[0].numpy())
     else:
         changed = validate(patterns).copy(data=_scan(patterns, chosen, seed))
-    history = json.loads(str(patterns.attrs.get("provenance", "[]")))
-    return changed.assign_attrs(provenance=json.dumps([*history, step]))
+    return changed.assign_attrs(provenance=with_step(patterns.attrs, step))
 
 
 def _scan(cube: xr.DataArray, parts: Sequence[Perturbation], seed: int) -> Any:

@@ -27,8 +27,7 @@ class BadPixels(PatternPart):
         """Replace bad pixels."""
         count, height, width = batch.patterns.shape
         dead, hot = strength
-        shape = (1 if self.once else count, height, width)
-        chance = torch.rand(shape, generator=generator, dtype=batch.patterns.dtype, device=batch.patterns.device)
+        chance = batch.uniform(1 if self.once else count, height, width, generator=generator)
         level = self.hot_level * batch.patterns.amax((1, 2), keepdim=True)
         patterns = torch.where(chance < dead, torch.zeros_like(level), batch.patterns)
         return dataclasses.replace(batch, patterns=torch.where(chance >= 1 - hot, level, patterns))

@@ -41,6 +41,14 @@ class Batch:
         down, right = (float(k[-1] - k[0]) / max(len(k) - 1, 1) or 1.0 for k in (self.ky, self.kx))
         return down, right
 
+    def uniform(self, *shape: int, generator: torch.Generator) -> torch.Tensor:
+        """Numbers drawn evenly from 0 to 1, of the patterns' dtype and on their device."""
+        return torch.rand(shape, generator=generator, dtype=self.patterns.dtype, device=self.patterns.device)
+
+    def normal(self, *shape: int, generator: torch.Generator) -> torch.Tensor:
+        """Numbers drawn from the standard normal distribution, of the patterns' dtype and on their device."""
+        return torch.randn(shape, generator=generator, dtype=self.patterns.dtype, device=self.patterns.device)
+
 
 @runtime_checkable
 class Perturbation(Protocol):

@@ -18,7 +18,7 @@ class Dose(PatternPart):
     """Electrons arrive by chance: Poisson counts at a dose, which is drawn evenly on a logarithmic scale."""
 
     strengths: ClassVar[tuple[str, ...]] = ("electrons",)
-    electrons: float = parameter(1000.0, "electrons a pattern", min=1.0, max=1e6, step=1.0, unit="electrons")
+    electrons: float = parameter(1000.0, "electrons a pattern", min=1.0, max=1e5, step=10.0, unit="electrons")
     relative_to: Literal["pattern", "incident"] = parameter(
         "pattern",
         "pattern: every pattern is brought to this many on the detector; incident: intensities are shares of the incident beam, "

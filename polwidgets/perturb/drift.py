@@ -46,6 +46,7 @@ class Drift(ScanPart):
 
     def _wander(self, batch: Batch, height: int, generator: torch.Generator) -> torch.Tensor:
         """Excursion (down and right, row): a random walk that comes back to where it began."""
-        steps = torch.randn((2, height), generator=generator, dtype=batch.patterns.dtype, device=batch.patterns.device)
+        steps = batch.normal(2, height, generator=generator)
         walk = (steps - steps.mean(1, keepdim=True)).cumsum(1)
-        return self.wander_px * walk / torch.linalg.vector_norm(walk, dim=0).amax().clamp(min=1e-12)
+        largest = walk.square().sum(0).amax().sqrt()
+        return walk * (self.wander_px / largest.clamp(min=1e-12))

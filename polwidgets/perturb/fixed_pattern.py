@@ -26,8 +26,7 @@ class FixedPattern(PatternPart):
         """Multiply by gains that are never negative."""
         count, height, width = batch.patterns.shape
         draws = 1 if self.once else count
-        like = {"generator": generator, "dtype": batch.patterns.dtype, "device": batch.patterns.device}
-        gain = torch.randn((draws, height, width), **like).mul_(strength[0]).add_(1)
+        gain = batch.normal(draws, height, width, generator=generator).mul_(strength[0]).add_(1)
         if self.columns:
-            gain *= torch.randn((draws, 1, width), **like).mul_(strength[1]).add_(1)
+            gain *= batch.normal(draws, 1, width, generator=generator).mul_(strength[1]).add_(1)
         return dataclasses.replace(batch, patterns=batch.patterns * gain.clamp_(min=0))

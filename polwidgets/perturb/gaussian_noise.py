@@ -26,6 +26,6 @@ class GaussianNoise(PatternPart):
     def apply(self, batch: Batch, strength: torch.Tensor, *, generator: torch.Generator) -> Batch:
         """Add, then clip."""
         low, high = batch.patterns.amin((1, 2), keepdim=True), batch.patterns.amax((1, 2), keepdim=True)
-        noise = torch.randn(batch.patterns.shape, generator=generator, dtype=batch.patterns.dtype, device=batch.patterns.device)
+        noise = batch.normal(*batch.patterns.shape, generator=generator)
         patterns = noise.mul_(strength[0] * (high - low)).add_(batch.patterns)
         return dataclasses.replace(batch, patterns=torch.clamp(patterns, low, high))

@@ -45,6 +45,6 @@ def shift_matrix(size: int, shift_px: torch.Tensor) -> torch.Tensor:
 def _cosines(size: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Orthonormal cosine transform of the second kind, (frequency, pixel)."""
     index = torch.arange(size, dtype=torch.float64)
-    matrix = torch.cos(torch.pi * index[:, None] * (index + 0.5) / size) * (2 / size) ** 0.5
+    matrix: torch.Tensor = torch.cos(torch.pi * index[:, None] * (index + 0.5) / size) * (2 / size) ** 0.5
     matrix[0] /= 2**0.5
     return matrix.to(device, dtype)

@@ -56,7 +56,7 @@ class PatternPart(abc.ABC):
     def __call__(self, batch: Batch, *, generator: torch.Generator) -> Batch:
         """The perturbed batch; patterns that do not meet it are left as they are."""
         draws = 1 if self.once else len(batch.patterns)
-        met = self._uniform(batch, draws, generator=generator) < self.probability if self.probability < 1 else None
+        met = batch.uniform(draws, generator=generator) < self.probability if self.probability < 1 else None
         if not len(batch.patterns) or not any(getattr(self, name) for name in self.strengths) or (met is not None and not met.any()):
             return batch
         if met is None or self.once:
@@ -75,13 +75,7 @@ class PatternPart(abc.ABC):
         return self.least + (1 - self.least) * uniform
 
     def _strength(self, batch: Batch, draws: int, *, generator: torch.Generator) -> torch.Tensor:
-        full = torch.tensor(
-            [float(getattr(self, name)) for name in self.strengths], dtype=batch.patterns.dtype, device=batch.patterns.device
-        )
+        full = batch.patterns.new_tensor([float(getattr(self, name)) for name in self.strengths]).reshape(-1, 1, 1, 1)
         if self.least == 1:
-            return full.reshape(-1, 1, 1, 1)
-        return full.reshape(-1, 1, 1, 1) * self.share(self._uniform(batch, len(full), draws, 1, 1, generator=generator))
-
-    @staticmethod
-    def _uniform(batch: Batch, *shape: int, generator: torch.Generator) -> torch.Tensor:
-        return torch.rand(shape, generator=generator, dtype=batch.patterns.dtype, device=batch.patterns.device)
+            return full
+        return full * self.share(batch.uniform(len(full), draws, 1, 1, generator=generator))

@@ -31,4 +31,6 @@ class Rotation(PatternPart):
         """Turn patterns and labels."""
         angle = strength.reshape(-1)
         turned_back = rotate_vector(np.eye(2), -angle.cpu().double().numpy()[:, None]).swapaxes(1, 2)
-        return dataclasses.replace(batch, patterns=warp(batch, turned_back), direction_deg=(batch.direction_deg + angle) % 360)
+        return dataclasses.replace(
+            batch, patterns=warp(batch, turned_back), direction_deg=(batch.direction_deg + angle.to(batch.direction_deg)) % 360
+        )

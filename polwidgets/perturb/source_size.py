@@ -34,7 +34,7 @@ class SourceSize(ScanPart):
             return batch
         assert batch.scan_shape is not None
         height, width = batch.scan_shape
-        sigma = torch.tensor([self.sigma_px], dtype=batch.patterns.dtype, device=batch.patterns.device)
+        sigma = batch.patterns.new_tensor([self.sigma_px])
         weights, columns = (blur_matrix(size, sigma)[0] for size in (height, width))
         scan = batch.patterns.reshape(-1, width, batch.patterns[0].numel())
         blurred = torch.empty_like(scan)
