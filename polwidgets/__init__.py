@@ -40,6 +40,9 @@ _PUBLIC: Final = {
     "ViewState": "polwidgets.widgets.view_state",
     "CubeBrowser": "polwidgets.widgets.cube_browser",
     "LinkedMaps": "polwidgets.widgets.linked_maps",
+    "PerturbationPanel": "polwidgets.widgets.perturbation_panel",
+    "ModelSelector": "polwidgets.widgets.model_selector",
+    "SpecimenMatcher": "polwidgets.widgets.specimen_matcher",
 }
 
 __all__ = ["__version__", *_PUBLIC]

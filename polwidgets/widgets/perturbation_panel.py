@@ -170,7 +170,7 @@ class PerturbationPanel(pn.viewable.Viewer):
         self._trouble.value = ""
         for picture, name, pattern in ((self._before, "before", before), (self._after, "after", after)):
             shown = SCALES[self.state.pattern_scale](np.clip(pattern, 0, None))
-            picture.show(shown, title=f"{name} · {pattern.sum():.4g} counts")
+            picture.draw(shown, title=f"{name} · {pattern.sum():.4g} counts")
 
 
 _BUTTONS: Final = (("↑", "apply it earlier"), ("↓", "apply it later"), ("✕", "remove it"))

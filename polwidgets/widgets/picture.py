@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import panel as pn
-from bokeh.models import ColumnDataSource, LinearColorMapper
+from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
@@ -41,25 +41,30 @@ class Picture(pn.viewable.Viewer):
         super().__init__()
         left, top, right, bottom = extent
         width, height = abs(right - left), abs(bottom - top)
-        frame = {"frame_width": round(side * min(1, width / height)), "frame_height": round(side * min(1, height / width))}
-        self.figure = figure(
-            title=title, x_range=(left, right), y_range=(bottom, top), tools="save,wheel_zoom,pan,reset", toolbar_location="above", **frame
+        frame: dict[str, Any] = {"frame_width": round(side * min(1, width / height)), "frame_height": round(side * min(1, height / width))}
+        plot: Any = figure(
+            title=title,
+            x_range=Range1d(start=left, end=right),
+            y_range=Range1d(start=bottom, end=top),
+            tools="save,wheel_zoom,pan,reset",
+            toolbar_location="above",
+            **frame,
         )
-        self.figure.toolbar.autohide, self.figure.toolbar.logo = True, None
-        self.figure.grid.visible = False
-        self.figure.axis.axis_label, self.figure.axis.major_label_text_font_size = unit, "8pt"
-        self.figure.xaxis.axis_label_standoff = self.figure.yaxis.axis_label_standoff = 0
-        self.figure.title.text_font_size = "10pt"
+        plot.toolbar.autohide, plot.toolbar.logo = True, None
+        plot.grid.visible = False
+        plot.axis.axis_label, plot.axis.major_label_text_font_size = unit, "8pt"
+        plot.xaxis.axis_label_standoff = plot.yaxis.axis_label_standoff = 0
+        plot.title.text_font_size = "10pt"
         self._colors = LinearColorMapper(palette=color_list(colormap), low=0, high=1, nan_color="#888888")
         self._source = ColumnDataSource({"image": [np.zeros((1, 1), np.float32)]})
         place = {"x": left, "y": min(top, bottom), "dw": right - left, "dh": height}
-        self.figure.image("image", source=self._source, color_mapper=self._colors, **place)
-        self.pane = pn.pane.Bokeh(self.figure, margin=2)
+        plot.image("image", source=self._source, color_mapper=self._colors, **place)
+        self.figure, self.pane = plot, pn.pane.Bokeh(plot, margin=2)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.pane
 
-    def show(self, values: NDArray[Any], limits: tuple[float, float] | None = None, *, title: str | None = None) -> None:
+    def draw(self, values: NDArray[Any], limits: tuple[float, float] | None = None, *, title: str | None = None) -> None:
         """Draw an image (row, column); colours run over its own range unless limits are given."""
         image = np.asarray(values, np.float32)
         if limits is None:
