@@ -15,6 +15,7 @@ from polwidgets.match.specimen import SpecimenFit
 from polwidgets.progress import Progress
 from polwidgets.simulate.detector import pixel_grid
 from polwidgets.simulate.patterns import basis
+from polwidgets.training.labelled import labelled_patterns
 
 ORDER: Final = 6
 
@@ -33,8 +34,7 @@ def matched_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: in
     Returns
     -------
     Dataset on (sample, ky, kx)
-        ``intensity`` in counts, zero at bad pixels, with coords ``direction_deg`` (scan frame), ``thickness_A``, ``specimen``, ``cell_y``
-        and ``cell_x``.
+        See `polwidgets.training.labelled`; ``intensity`` in counts, zero at bad pixels, directions in the scan frame.
     """
     rng = np.random.default_rng(seed)
     readings = readings_for(cube[:1, :1], specimen.crystal, specimen.good_pixels)
@@ -57,20 +57,18 @@ def matched_patterns(specimen: SpecimenFit, cube: xr.DataArray, *, positions: in
         phases.append(phase)
         labels.append(np.full(len(phase), (angle + turn) % 360.0))
         progress("simulate training patterns", (number + 1) / len(ANGLES_DEG))
-    phase = np.concatenate(phases)
-    count = len(phase)
-    return xr.Dataset(
-        {"intensity": (("sample", "ky", "kx"), np.concatenate(parts))},
-        coords={
-            "ky": ky,
-            "kx": kx,
-            "direction_deg": ("sample", np.concatenate(labels)),
-            "thickness_A": ("sample", np.full(count, specimen.thickness_A)),
-            "specimen": ("sample", np.zeros(count, np.int64)),
-            "cell_y": ("sample", phase[:, 0]),
-            "cell_x": ("sample", phase[:, 1]),
-        },
+    count = len(ANGLES_DEG) * len(corner)
+    return labelled_patterns(
+        np.concatenate(parts),
+        ky=ky.values,
+        kx=kx.values,
+        direction_deg=np.concatenate(labels),
+        thickness_A=np.full(count, specimen.thickness_A),
+        specimen=np.zeros(count, np.int64),
+        phase=np.concatenate(phases),
+        good_pixels=seen,
         attrs={
+            "recipe": "matched",
             "voltage_kV": specimen.voltage_kV,
             "semiangle_mrad": specimen.semiangle_mrad,
             "center_y": conditions.center_y,
