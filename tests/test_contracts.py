@@ -141,12 +141,14 @@ def matched() -> tuple[xr.DataArray, SpecimenFit]:
 
 
 def fitted(name: str, scan: xr.DataArray, specimen: SpecimenFit) -> Model:
-    model = models.build(name)
+    # what is learnt does not matter here
+    hasty = {"epochs": 1} if "epochs" in {field.name for field in parameters(models[name])} else {}
+    model = models.build(name, **hasty)
     if model.trains_on == "specimen":
         return model.fit(specimen, seed=5, progress=silent)
     from polwidgets.training.matched import matched_patterns
 
-    return model.fit(matched_patterns(specimen, scan, seed=5, progress=silent), seed=5, progress=silent)
+    return model.fit(matched_patterns(specimen, scan, positions=4, seed=5, progress=silent), seed=5, progress=silent)
 
 
 @pytest.mark.slow

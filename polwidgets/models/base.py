@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol, Self, TypeVar
@@ -52,14 +51,3 @@ def restore(text: str, kind: type[Kind], path: str | Path) -> Kind:
     if not isinstance(model, kind):
         raise ValueError(f"{path} holds the model {type(model).__name__}, expected {kind.__name__}")
     return model
-
-
-def save_bytes(path: str | Path, content: bytes) -> None:
-    """Write aside, then rename, so that a broken run leaves no half file."""
-    target = Path(path)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)

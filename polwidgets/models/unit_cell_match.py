@@ -17,12 +17,13 @@ from polwidgets.match.library import Variant
 from polwidgets.match.scan import library_at, readings_for
 from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls, window_size
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, models, restore, save_bytes
+from polwidgets.models.base import Context, models, restore
 from polwidgets.models.prediction import make_prediction
 from polwidgets.models.surface import Surface
 from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
+from polwidgets.training.tensor_file import save_bytes
 
 
 @models.register("unit_cell_match")

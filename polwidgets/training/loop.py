@@ -1,0 +1,191 @@
+"""The training loop: Adam, early stopping on a validation loss, the best state kept, resumable to the bit."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+
+from polwidgets.progress import Progress
+from polwidgets.training.tensor_file import load_tensors, save_tensors
+
+CHECKPOINT_SECONDS: Final = 60.0  # work that an interruption may cost
+
+
+class Task(Protocol):
+    """What is learnt, whatever the network and the data are."""
+
+    count: int
+    """Training samples."""
+
+    def loss(self, index: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Mean loss of the training samples with these indices (n,); the generator draws their augmentation."""
+
+    def validate(self) -> float:
+        """Mean loss of the validation samples, the module in evaluation mode."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train."""
+
+    epochs: int = 20
+    batch: int = 128
+    learning_rate: float = 2e-4
+    weight_decay: float = 1e-4
+    patience: int = 5
+
+
+@dataclasses.dataclass
+class History:
+    """Mean losses, epoch by epoch."""
+
+    training: list[float] = dataclasses.field(default_factory=list)
+    validation: list[float] = dataclasses.field(default_factory=list)
+
+    @property
+    def best(self) -> int:
+        """The epoch with the least validation loss; -1 before the first."""
+        return min(range(len(self.validation)), key=self.validation.__getitem__, default=-1)
+
+
+def train(
+    module: torch.nn.Module,
+    task: Task,
+    schedule: Schedule,
+    *,
+    seed: int,
+    progress: Progress,
+    label: str = "train",
+    checkpoint: str | Path | None = None,
+    run: str = "",
+) -> History:
+    """Train until the validation loss has not fallen for `patience` epochs; the module is left at its best, in evaluation mode.
+
+    Parameters
+    ----------
+    seed : int
+        Draws the order of samples and the augmentation, epoch by epoch.
+    progress : callable
+        Told after every batch; may raise to cancel.
+    checkpoint : path, optional
+        Kept up to date here, at most a minute old; where the file exists, training goes on from it exactly as if it had
+        never stopped.
+    run : str
+        What the checkpoint belongs to; one of another run is refused.
+
+    Raises
+    ------
+    ValueError
+        The loss is not finite, or the checkpoint belongs to another run.
+    """
+    state = _State(module, torch.optim.Adam(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay))
+    device = next(module.parameters()).device
+    if checkpoint is not None and Path(checkpoint).exists():
+        state.load(checkpoint, run)
+    batches = math.ceil(task.count / schedule.batch)
+    saved = time.monotonic()
+    while len(state.history.training) < schedule.epochs and not _stale(state.history, schedule.patience):
+        epoch = len(state.history.training)
+        order_generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        # nearly equal parts: no batch of one is left over
+        parts = torch.randperm(task.count, generator=order_generator).tensor_split(batches)
+        generator = torch.Generator(device).manual_seed(seed * 1_000_003 + epoch)
+        if state.generator is not None:
+            generator.set_state(state.generator)
+        module.train()
+        while state.batch < batches:
+            index = parts[state.batch]
+            state.optimizer.zero_grad(set_to_none=True)
+            loss = task.loss(index.to(device), generator)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"the loss became {value} in epoch {epoch + 1}, batch {state.batch + 1}: lower learning_rate (now "
+                    f"{schedule.learning_rate:g}), or weaken an augmentation that leaves nothing of the patterns"
+                )
+            loss.backward()  # type: ignore[no-untyped-call]
+            state.optimizer.step()
+            state.batch, state.total, state.generator = state.batch + 1, state.total + value * len(index), generator.get_state()
+            if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                state.save(checkpoint, run)
+                saved = time.monotonic()
+            progress(label, (epoch + state.batch / batches) / schedule.epochs)
+        module.eval()
+        with torch.inference_mode():
+            validation = task.validate()
+        if not math.isfinite(validation):
+            raise ValueError(
+                f"the validation loss became {validation} in epoch {epoch + 1}: lower learning_rate (now {schedule.learning_rate:g})"
+            )
+        state.end_epoch(task.count, validation)
+        if checkpoint is not None:
+            state.save(checkpoint, run)
+            saved = time.monotonic()
+    module.load_state_dict(state.best)
+    module.eval()
+    progress(label, 1.0)
+    return state.history
+
+
+def _stale(history: History, patience: int) -> bool:
+    return len(history.validation) - 1 - history.best >= patience
+
+
+class _State:
+    """Everything that training goes on from."""
+
+    def __init__(self, module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self.module, self.optimizer = module, optimizer
+        self.best = copy.deepcopy(module.state_dict())
+        self.history = History()
+        self.start_epoch()
+
+    def start_epoch(self) -> None:
+        self.batch, self.total = 0, 0.0
+        self.generator: torch.Tensor | None = None
+
+    def end_epoch(self, count: int, validation: float) -> None:
+        self.history.training.append(self.total / count)
+        self.history.validation.append(validation)
+        if self.history.best == len(self.history.validation) - 1:
+            self.best = copy.deepcopy(self.module.state_dict())
+        self.start_epoch()
+
+    def save(self, path: str | Path, run: str) -> None:
+        entries = self.optimizer.state_dict()["state"].items()
+        moments = {f"{index}.{name}": value for index, entry in entries for name, value in entry.items()}
+        groups = {"module": self.module.state_dict(), "best": self.best, "optimizer": moments}
+        tensors = {f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}
+        if self.generator is not None:
+            tensors["generator"] = self.generator
+        about = {"run": run, "batch": self.batch, "total": self.total, **dataclasses.asdict(self.history)}
+        save_tensors(path, tensors, {"checkpoint": about})
+
+    def load(self, path: str | Path, run: str) -> None:
+        tensors, metadata = load_tensors(path)
+        about: dict[str, Any] = metadata.get("checkpoint", {})
+        if about.get("run") != run:
+            raise ValueError(
+                f"{path} is no checkpoint of this training but of {about.get('run', 'nothing')!r}, expected {run!r}; "
+                "delete it to start anew, or go on with the options it was made with"
+            )
+        self.generator = tensors.pop("generator", None)
+        groups: dict[str, dict[str, torch.Tensor]] = {"module": {}, "best": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            group, _, rest = name.partition("/")
+            groups[group][rest] = tensor
+        self.module.load_state_dict(groups["module"])
+        self.best = groups["best"]
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in groups["optimizer"].items():
+            index, _, rest = name.partition(".")
+            moments.setdefault(int(index), {})[rest] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.batch, self.total = about["batch"], about["total"]
+        self.history = History(about["training"], about["validation"])
