@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import polwidgets as pw
@@ -17,7 +18,7 @@ from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.readers.base import readers
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
-from polwidgets.perturb.base import perturbations
+from polwidgets.perturb.base import Batch, Perturbation, perturbations
 from polwidgets.progress import reporter
 from polwidgets.registry import Registry
 from polwidgets.simulate.base import Simulator, simulators
@@ -129,6 +130,70 @@ def test_simulators_make_the_same_patterns_again_and_leave_their_inputs_alone(na
     np.testing.assert_array_equal(first, again)
     for array, was in zip((positions, ky, kx), before, strict=True):
         np.testing.assert_array_equal(array, was)
+
+
+# strengths at which a part shows on a few small patterns, and those at which it does nothing (none: it always draws)
+VISIBLE = {"bad_pixels": {"dead": 0.1}, "gain": {"counts_per_electron": 2.0}}
+NEUTRAL: dict[str, dict[str, float] | None] = {"gain": {"counts_per_electron": 1.0}, "saturation": {"level": 1.0}, "dose": None}
+LENGTHS = {"settling_px", "width", "ring", "ring_width"}  # that scale a strength and cannot be zero
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """A scan of 4 x 3 positions, counts on a detector of 9 x 7 pixels."""
+    counts = np.random.default_rng(8).poisson(6.0, (12, 9, 7)).astype(np.float32)
+    ky, kx = (0.1 * torch.arange(-size // 2 + 1, size // 2 + 1, dtype=torch.float32) for size in (9, 7))
+    return Batch(torch.from_numpy(counts), torch.linspace(0, 350, 12), ky, kx, scan_shape=(4, 3))
+
+
+def perturbed(part: Perturbation, batch: Batch) -> Batch:
+    return part(batch, generator=torch.Generator().manual_seed(6))
+
+
+def drawn(name: str, **parameters: float) -> Perturbation:
+    """The part as an augmentation where it can be one."""
+    ranged = {"least": 0.5, "probability": 0.5} if perturbations[name].acts_on == "pattern" else {}
+    return perturbations.build(name, **ranged | parameters)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", perturbations.names())
+def test_perturbations_keep_what_a_batch_is_and_draw_the_same_again(name: str, dtype: torch.dtype, batch: Batch) -> None:
+    batch = dataclasses.replace(batch, patterns=batch.patterns.to(dtype))
+    for part in (perturbations.build(name), drawn(name)):
+        assert isinstance(part, Perturbation)
+        patterns, labels = batch.patterns.clone(), batch.direction_deg.clone()
+        first, again = perturbed(part, batch), perturbed(part, batch)
+        assert torch.equal(batch.patterns, patterns)
+        assert torch.equal(batch.direction_deg, labels)
+        assert torch.equal(first.patterns, again.patterns)
+        assert torch.equal(first.direction_deg, again.direction_deg)
+        assert (first.patterns.shape, first.patterns.dtype) == (patterns.shape, dtype)
+        assert (first.direction_deg.shape, first.direction_deg.dtype) == (labels.shape, labels.dtype)
+        assert (first.patterns >= 0).all()
+        assert ((first.direction_deg >= 0) & (first.direction_deg < 360)).all()
+        assert (first.scan_shape, first.first_row) == ((4, 3), 0)
+    assert not torch.equal(perturbed(perturbations.build(name, **VISIBLE.get(name, {})), batch).patterns, patterns)
+
+
+@pytest.mark.parametrize("name", perturbations.names())
+def test_perturbations_without_strength_or_chance_leave_patterns_alone(name: str, batch: Batch) -> None:
+    ranged = {field.name for field in parameters(perturbations[name]) if field.metadata["min"] is not None}
+    zero = {key: 0.0 for key in ranged - {"probability", "least"} if key not in LENGTHS}
+    neutral = NEUTRAL.get(name, zero)
+    parts = [] if neutral is None else [perturbations.build(name, **neutral)]
+    if "probability" in ranged:
+        parts.append(perturbations.build(name, probability=0.0))
+    for part in parts:
+        after = perturbed(part, batch)
+        assert torch.equal(after.patterns, batch.patterns)
+        assert torch.equal(after.direction_deg, batch.direction_deg)
+
+
+@pytest.mark.parametrize("name", perturbations.names())
+def test_perturbations_take_an_empty_batch(name: str, batch: Batch) -> None:
+    none = dataclasses.replace(batch, patterns=batch.patterns[:0], direction_deg=batch.direction_deg[:0])
+    assert len(perturbed(drawn(name), none).patterns) == 0
 
 
 @pytest.fixture(scope="module")

@@ -34,5 +34,5 @@ class Dose(PatternPart):
         """Whole numbers, whose mean and variance are the expected counts."""
         expected = batch.patterns.clamp(min=0)
         if self.relative_to == "pattern":
-            strength = strength / expected.sum((1, 2), keepdim=True).clamp(min=torch.finfo(expected.dtype).tiny)
+            strength = strength / expected.sum((1, 2), keepdim=True).clamp(min=1e-30)
         return dataclasses.replace(batch, patterns=torch.poisson(expected.mul_(strength[0]), generator=generator))

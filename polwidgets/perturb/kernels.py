@@ -34,11 +34,13 @@ def shift_matrix(size: int, shift_px: torch.Tensor) -> torch.Tensor:
 
     What comes from beyond the border is zero. Source: Keys, doi:10.1109/TASSP.1981.1163711.
     """
-    index = torch.arange(size, device=shift_px.device, dtype=shift_px.dtype)
-    distance = (index[:, None] - index - shift_px[:, None, None]).abs()
+    apart = torch.arange(size - 1, -size, -1, device=shift_px.device, dtype=shift_px.dtype)
+    distance = (apart - shift_px[:, None]).abs()
     near = 1 + distance**2 * (1.5 * distance - 2.5)
     far = 2 + distance * (-4 + distance * (2.5 - 0.5 * distance))
-    return torch.where(distance < 1, near, torch.where(distance < 2, far, torch.zeros_like(far)))
+    weight = torch.where(distance < 1, near, torch.where(distance < 2, far, 0.0))
+    # the same weights along every row, one further from one row to the next
+    return weight.unfold(1, size, 1).flip(1)
 
 
 @functools.lru_cache(maxsize=16)

@@ -39,6 +39,8 @@ class ScanPart(abc.ABC):
                 f"{name} acts on a whole scan, got {count} patterns of which nobody knows where in a scan they were recorded; "
                 "give a cube, or leave the part out"
             )
+        if not count:
+            return batch
         height, width = batch.scan_shape
         if count % width or batch.first_row + count // width > height:
             raise ValueError(
