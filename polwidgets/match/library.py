@@ -161,6 +161,14 @@ class Library:
         meshes = [position_averaged(matrix, probe=probe, thickness_index=index) for index in range(len(self.thicknesses_A))]
         return self._seen(matrix, conditions, k, torch.stack(meshes))
 
+    def holds(self, variant: Variant) -> bool:
+        """Whether patterns of a variant cost no new scattering matrix."""
+        return self._equivalent(variant)[0] in self._matrices
+
+    def prepare(self, variant: Variant, progress: Callable[[float], None]) -> None:
+        """Make the scattering matrix that patterns of a variant need; raise from `progress` to cancel."""
+        self.matrix(self._equivalent(variant)[0], progress)
+
     def matrix(self, variant: Variant, progress: Callable[[float], None] | None = None) -> ScatteringMatrix:
         """Scattering matrix of a variant."""
         if variant not in self._matrices:
@@ -195,15 +203,16 @@ class Library:
     def _on_mesh(self, variant: Variant, probe: Probe, thickness_A: float, order: int) -> torch.Tensor:
         """Series on the k mesh; the last few are kept, since most conditions of a fit change the detector's part alone."""
         key = (variant, probe, thickness_A, order)
-        if key not in self._recent:
+        series = self._recent.get(key)
+        if series is None:
             parts = _interpolation(self.thicknesses_A, thickness_A)
             matrix = self.matrix(variant)
             saved = [weight * pattern_series(matrix, probe=probe, order=order, thickness_index=index) for index, weight in parts]
-            series = torch.stack(saved).sum(0)
-            self._recent[key] = series
-            if len(self._recent) > RECENT:
-                self._recent.pop(next(iter(self._recent)))
-        return self._recent[key]
+            self._recent[key] = series = torch.stack(saved).sum(0)
+            # a fit in another thread may use the library at the same time
+            for old in list(self._recent)[:-RECENT]:
+                self._recent.pop(old, None)
+        return series
 
     def probe(self, conditions: Conditions) -> Probe:
         """The probe in the crystal's frame."""

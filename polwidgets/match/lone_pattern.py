@@ -40,8 +40,8 @@ FREE: Final = ("thickness_A", "rotation_deg", "k_scale", "center_y", "center_x",
 
 
 @dataclasses.dataclass(frozen=True)
-class _Target:
-    """The pattern, binned, with its wave vectors."""
+class Target:
+    """The pattern, binned, with the wave vectors (pixel, 2) of its pixels and which of them (rows, columns) are compared."""
 
     image: NDArray[np.float64]
     inside: NDArray[np.bool_]
@@ -61,8 +61,8 @@ def match_pattern(pattern: xr.DataArray, crystal: Crystal, thickness_range_A: tu
     voltage_kV, semiangle_mrad = require(pattern, "voltage_kV", "semiangle_mrad")
     aperture = wave_number(semiangle_mrad, voltage_kV)
     values = np.asarray(pattern.values, float)
-    target = _target(values, aperture)
-    library = _library(crystal, voltage_kV, semiangle_mrad, thickness_range_A)  # type: ignore[arg-type]  # parts are frozen
+    target = find_target(values, aperture)
+    library = library_for(crystal, voltage_kV, semiangle_mrad, thickness_range_A)  # type: ignore[arg-type]  # parts are frozen
     progress("simulate", 0.0)
     library.matrix(PARAELECTRIC)
     progress("simulate", 1.0)
@@ -93,7 +93,7 @@ def match_pattern(pattern: xr.DataArray, crystal: Crystal, thickness_range_A: tu
 
 
 @functools.lru_cache(maxsize=2)
-def _library(crystal: Crystal, voltage_kV: float, semiangle_mrad: float, thickness_range_A: tuple[float, float]) -> Library:
+def library_for(crystal: Crystal, voltage_kV: float, semiangle_mrad: float, thickness_range_A: tuple[float, float]) -> Library:
     """Kept, since patterns of one specimen are often matched one after the other."""
     return Library(
         crystal,
@@ -106,8 +106,15 @@ def _library(crystal: Crystal, voltage_kV: float, semiangle_mrad: float, thickne
     )
 
 
-def _target(values: NDArray[np.float64], aperture: float) -> _Target:
-    """Bin and crop around the bright disk, whose place and radius need to be known to a tenth only."""
+def find_target(values: NDArray[np.float64], aperture: float) -> Target:
+    """A lone pattern, binned and cropped around its bright disk, whose place and radius need to be known to a tenth only.
+
+    Parameters
+    ----------
+    values : array (ky, kx)
+    aperture : float
+        Radius of the bright disk in 1/angstrom.
+    """
     bright = gaussian_filter(values, 2e-3 * max(values.shape)) > BRIGHT * np.quantile(values, 0.99)
     radius_px = float(np.sqrt(bright.sum() / np.pi))
     if not 4 < radius_px < 0.6 * min(values.shape):
@@ -123,10 +130,10 @@ def _target(values: NDArray[np.float64], aperture: float) -> _Target:
     k = k.reshape(rows, columns, 2)[keep_rows][:, keep_columns]
     image = image[keep_rows][:, keep_columns]
     inside = np.hypot(k[..., 0], k[..., 1]) <= REACH * aperture
-    return _Target(image / image.max(), inside, k.reshape(-1, 2), SLOW * radius_px / factor)
+    return Target(image / image.max(), inside, k.reshape(-1, 2), SLOW * radius_px / factor)
 
 
-def _search(target: _Target, library: Library, start: Conditions, progress: Progress) -> list[Conditions]:
+def _search(target: Target, library: Library, start: Conditions, progress: Progress) -> list[Conditions]:
     """Best starts over rotation, scale and thickness, on the zone axis."""
     matrix = library.matrix(PARAELECTRIC)
     probe = library.probe(start)
@@ -156,7 +163,7 @@ def _search(target: _Target, library: Library, start: Conditions, progress: Prog
     return chosen
 
 
-def _refine(target: _Target, library: Library, start: Conditions) -> tuple[Conditions, dict[str, float], float, float]:
+def _refine(target: Target, library: Library, start: Conditions) -> tuple[Conditions, dict[str, float], float, float]:
     """Least squares over everything; conditions, errors, correlation and the part of the structure that is not explained."""
     data = target.structure(target.image)
     data = data / np.linalg.norm(data)

@@ -65,7 +65,7 @@ class CubeBrowserModel(BrowserModel):
                 "shape": list(self.plan.detector_shape),
                 "chunks": self.plan.chunks,
             },
-            "colors": {"pattern": _color_table(pattern_colormap), "scan": _color_table(scan_colormap)},
+            "colors": {"pattern": color_table(pattern_colormap), "scan": color_table(scan_colormap)},
         }
         self.view = self._state_as_view()
         self.state.observe(self._state_changed)
@@ -130,6 +130,6 @@ class CubeBrowserModel(BrowserModel):
         return {"center": center, "inner": inner, "outer": outer, "data": image.tobytes()}
 
 
-def _color_table(name: str) -> list[int]:
+def color_table(name: str) -> list[int]:
     """256 colours as red, green, blue, red, ... of 0 to 255."""
     return [int(value) for value in np.rint(cmap.Colormap(name).lut(256)[:, :3] * 255).ravel()]

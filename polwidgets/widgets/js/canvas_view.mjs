@@ -16,7 +16,7 @@ export function write(node, text) {
 
 /** A titled canvas with a colour bar and a readout. */
 export class CanvasView {
-  constructor({ title, label, help, colors, shape, name }) {
+  constructor({ title, label, help, colors, shape, name, limits = true }) {
     this.shape = shape;
     this.colors = colors;
     this.name = name;
@@ -37,7 +37,7 @@ export class CanvasView {
     this.node = element("section", { class: "pw-view", "aria-label": title },
       element("header", {}, element("strong", {}, title), this.note, this.tools),
       this.canvas,
-      element("div", { class: "pw-limits" }, this.lowText, this.bar, this.highText, this.auto),
+      ...(limits ? [element("div", { class: "pw-limits" }, this.lowText, this.bar, this.highText, this.auto)] : []),
       this.readout);
     this.picture = document.createElement("canvas");
     this.width = this.height = 0;

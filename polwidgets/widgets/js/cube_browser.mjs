@@ -9,6 +9,7 @@ import { Requests } from "./requests.mjs";
 const REST_MS = 120; // after this long without a move, exact values are asked for
 const REPORT_MS = 100; // the probe position goes to Python at most this often while it moves
 const GRAB_PX = 9;
+const SILENT = "Python does not answer: the kernel is closed or busy. What is drawn comes from the preview, and may be coarse.";
 
 /** The browser proper: state, views and what links them. */
 class Browser {
@@ -16,13 +17,14 @@ class Browser {
     this.model = model;
     this.scene = model.get("scene");
     this.view = { ...model.get("view") };
-    this.requests = new Requests(model);
+    this.requests = new Requests(model, ["pattern", "image", "chunk"], (silent) => this.hear(silent));
     this.preview = new Preview({ scan: this.scene.scan.shape, detector: this.scene.detector.shape, ...this.scene.preview });
     this.drawn = 0; // frames in which something moved; benchmarks count it
     this.exactPattern = null;
     this.exactImage = null;
     this.patternRange = this.scene.pattern_range;
     this.message = element("div", { class: "pw-message", role: "alert", hidden: "" });
+    this.offline = element("div", { class: "pw-offline", role: "alert", hidden: "" }, SILENT);
     this.status = element("div", { class: "pw-status", role: "status" });
     this.scan = new CanvasView({
       title: "Scan", name: "scan", shape: this.scene.scan.shape, colors: this.scene.colors.scan,
@@ -35,7 +37,7 @@ class Browser {
       help: "Drag the ring to move it, its edges to resize it. Arrow keys move, + and − change the outer, ] and [ the inner radius",
     });
     this.node = element("div", { class: "pw-browser", role: "group", "aria-label": "4D-STEM cube browser" },
-      this.message, element("div", { class: "pw-views" }, this.scan.node, this.pattern.node), this.status);
+      this.message, this.offline, element("div", { class: "pw-views" }, this.scan.node, this.pattern.node), this.status);
     el.append(this.node);
     this.node.browser = this;
     this.addTools();
@@ -228,6 +230,11 @@ class Browser {
     if (!reply.error) return false;
     this.fail(reply.error);
     return true;
+  }
+
+  /** Python stopped answering, or answers again. */
+  hear(silent) {
+    this.offline.hidden = !silent;
   }
 
   fail(text) {
