@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from html import escape
 from typing import Any, Final
 
 import numpy as np
@@ -50,7 +51,7 @@ class PerturbationPanel(pn.viewable.Viewer):
             name="add", options={"…": "", **{words(name): name for name in perturbations}}, width=WIDTH_PX // 2 - 15
         )
         self._seed = pn.widgets.IntInput(name="seed", value=self.state.seed, start=0, step=1, width=90)
-        self._draw = pn.widgets.Button(name="Draw anew", width=100, align="end")
+        self._again = pn.widgets.Button(name="Draw anew", width=100, align="end")
         self._reset = pn.widgets.Button(name="Reset", width=70, align="end")
         extent, unit = pattern_extent(cube)
         self._before, self._after = (Picture(title, extent, unit=unit) for title in ("before", "after"))
@@ -59,7 +60,7 @@ class PerturbationPanel(pn.viewable.Viewer):
         self._layout = pn.Row(
             pn.Column(
                 pn.Row(self._preset, self._add, margin=0),
-                pn.Row(self._seed, self._draw, self._reset, margin=0),
+                pn.Row(self._seed, self._again, self._reset, margin=0),
                 self._list,
                 width=WIDTH_PX + 40,
             ),
@@ -68,12 +69,13 @@ class PerturbationPanel(pn.viewable.Viewer):
         self._preset.param.watch(lambda event: self._take(preset(event.new)) if event.new != CUSTOM else None, "value")
         self._add.param.watch(self._added, "value")
         self._seed.param.watch(lambda event: setattr(self.state, "seed", max(0, event.new or 0)), "value")
-        self._draw.on_click(lambda _: setattr(self.state, "seed", self.state.seed + 1))
+        self._again.on_click(lambda _: setattr(self.state, "seed", self.state.seed + 1))
         self._reset.on_click(lambda _: self._take(()))
         self.state.observe(self._chosen, "perturbations")
         self.state.observe(self._seed_changed, "seed")
-        self.state.observe(lambda _: self._preview(), ["probe", "pattern_scale"])
+        self.state.observe(self._moved, ["probe", "pattern_scale"])
         self._chosen()
+        self._moved()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
@@ -126,7 +128,7 @@ class PerturbationPanel(pn.viewable.Viewer):
         try:
             parts = self.parts
         except Exception as error:  # noqa: BLE001 an unknown part in a restored session is shown, not raised
-            self._trouble.value = f"{error}"
+            self._trouble.value = escape(str(error))
             return
         if [type(form.part) for form in self._forms] != [type(part) for part in parts]:
             self._forms = [Form(perturbations, part) for part in parts]
@@ -160,17 +162,22 @@ class PerturbationPanel(pn.viewable.Viewer):
         self._seed.value = self.state.seed
         self._preview()
 
+    def _moved(self, _: Any = None) -> None:
+        self._draw(self._before, "before", np.asarray(self.cube[self._probe()].values, np.float32))
+        self._preview()
+
     def _preview(self) -> None:
-        before = np.asarray(self.cube[self._probe()].values, np.float32)
         try:
             after = self.perturbed()
         except Exception as error:  # noqa: BLE001 whatever a part refuses is shown where the user looks
-            self._trouble.value = f"{type(error).__name__}: {error}"
+            self._trouble.value = escape(f"{type(error).__name__}: {error}")
             return
         self._trouble.value = ""
-        for picture, name, pattern in ((self._before, "before", before), (self._after, "after", after)):
-            shown = SCALES[self.state.pattern_scale](np.clip(pattern, 0, None))
-            picture.draw(shown, title=f"{name} · {pattern.sum():.4g} counts")
+        self._draw(self._after, "after", after)
+
+    def _draw(self, picture: Picture, name: str, pattern: NDArray[np.float32]) -> None:
+        shown = SCALES[self.state.pattern_scale](np.clip(pattern, 0, None))
+        picture.draw(shown, title=f"{name} · {pattern.sum():.4g} counts")
 
 
 _BUTTONS: Final = (("↑", "apply it earlier"), ("↓", "apply it later"), ("✕", "remove it"))
