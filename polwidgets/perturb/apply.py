@@ -84,7 +84,7 @@ def _scan(cube: xr.DataArray, parts: Sequence[Perturbation], seed: int) -> Any:
     if not cube.chunks:
         made = np.empty(cube.shape, np.float32)
         for first, start, stop in bounds:
-            made[start:stop] = rows(cube.values[first : stop + margin], first, start, stop)
+            made[start:stop] = rows(cube[first : stop + margin].values, first, start, stop)
         return made
     blocks = [delayed(rows)(cube.data[first : stop + margin], first, start, stop) for first, start, stop in bounds]
     return da.concatenate([da.from_delayed(block, (size, *cube.shape[1:]), np.float32) for block, size in zip(blocks, sizes, strict=True)])
