@@ -29,7 +29,8 @@ def perturb(patterns: Patterns, parts: str | Sequence[Perturbation], *, seed: in
     Parameters
     ----------
     patterns : Dataset (sample, ky, kx), cube (scan_y, scan_x, ky, kx) or DataArray (ky, kx)
-        Labelled patterns, whose ``direction_deg`` turns with them, a scan, or one pattern. Not changed.
+        Labelled patterns, whose ``direction_deg`` turns with them, a scan, or one pattern. Not changed. The undiffracted beam
+        is at zero, in labelled patterns at their attrs ``center_y`` and ``center_x`` (zero without).
     parts : sequence of Perturbation, or the name of a preset
         Applied in this order.
     seed : int
@@ -53,7 +54,8 @@ def perturb(patterns: Patterns, parts: str | Sequence[Perturbation], *, seed: in
         intensity = patterns["intensity"]
         if intensity.dims != ("sample", *DIMS[2:]):
             raise ValueError(f"labelled patterns have dims ('sample', 'ky', 'kx'), got {intensity.dims}; rename or transpose them")
-        batch = _batch(intensity.values, intensity, chosen, direction_deg=patterns["direction_deg"].values)
+        beam = [float(patterns.attrs.get(name, 0.0)) for name in ("center_y", "center_x")]
+        batch = _batch(intensity.values, intensity, chosen, direction_deg=patterns["direction_deg"].values, beam=beam)
         batch = _run(batch, chosen, seed=seed, together=SAMPLES)
         changed = patterns.assign(intensity=intensity.copy(data=batch.patterns.numpy()))
         changed = changed.assign_coords(direction_deg=patterns["direction_deg"].copy(data=batch.direction_deg.numpy()))
@@ -90,8 +92,19 @@ def _scan(cube: xr.DataArray, parts: Sequence[Perturbation], seed: int) -> Any:
     return da.concatenate([da.from_delayed(block, (size, *cube.shape[1:]), np.float32) for block, size in zip(blocks, sizes, strict=True)])
 
 
-def _batch(stack: NDArray[Any], coords: xr.DataArray, parts: Sequence[Perturbation], *, direction_deg: NDArray[Any] | None = None) -> Batch:
-    """Patterns (n, ky, kx) and their detector's coords as tensors."""
+def _batch(
+    stack: NDArray[Any],
+    coords: xr.DataArray,
+    parts: Sequence[Perturbation],
+    *,
+    direction_deg: NDArray[Any] | None = None,
+    beam: Sequence[float] = (0.0, 0.0),
+) -> Batch:
+    """Patterns (n, ky, kx) and their detector's coords, from the undiffracted beam on, as tensors."""
+    if not {"ky", "kx"} <= set(coords.coords):
+        raise ValueError(
+            "the patterns have no coords 'ky' and 'kx', so nobody knows where the beam is; take them from a cube (pw.make_cube)"
+        )
     for part in parts:
         wave_numbers = [field.name for field in dataclasses.fields(part) if field.metadata.get("unit") == WAVENUMBER]  # type: ignore[arg-type]
         if wave_numbers and coords["kx"].attrs.get("units") == UNCALIBRATED:
@@ -104,8 +117,8 @@ def _batch(stack: NDArray[Any], coords: xr.DataArray, parts: Sequence[Perturbati
     return Batch(
         patterns=torch.from_numpy(np.array(stack, np.float32)),
         direction_deg=torch.from_numpy(np.full(len(stack), np.nan) if direction_deg is None else np.array(direction_deg, float)),
-        ky=torch.from_numpy(np.array(coords["ky"], np.float32)),
-        kx=torch.from_numpy(np.array(coords["kx"], np.float32)),
+        ky=torch.from_numpy((coords["ky"].values - beam[0]).astype(np.float32)),
+        kx=torch.from_numpy((coords["kx"].values - beam[1]).astype(np.float32)),
     )
 
 

@@ -18,12 +18,16 @@ class Descan(ScanPart):
     """Imperfect descan: the pattern's centre follows a plane over the scan, and is right in the scan's middle."""
 
     down_along_y_px: float = parameter(
-        1.0, "how far down the centre moves from the first scan row to the last", min=-20.0, max=20.0, unit="px"
+        1.0, "how far down the centre moves from the first scan row to the last", min=-20.0, max=20.0, step=0.1, unit="px"
     )
-    right_along_y_px: float = parameter(0.0, "how far right it moves from the first scan row to the last", min=-20.0, max=20.0, unit="px")
-    down_along_x_px: float = parameter(0.0, "how far down it moves from the first scan column to the last", min=-20.0, max=20.0, unit="px")
+    right_along_y_px: float = parameter(
+        0.0, "how far right it moves from the first scan row to the last", min=-20.0, max=20.0, step=0.1, unit="px"
+    )
+    down_along_x_px: float = parameter(
+        0.0, "how far down it moves from the first scan column to the last", min=-20.0, max=20.0, step=0.1, unit="px"
+    )
     right_along_x_px: float = parameter(
-        1.0, "how far right it moves from the first scan column to the last", min=-20.0, max=20.0, unit="px"
+        1.0, "how far right it moves from the first scan column to the last", min=-20.0, max=20.0, step=0.1, unit="px"
     )
 
     def apply(self, batch: Batch, place: tuple[torch.Tensor, torch.Tensor], *, generator: torch.Generator) -> Batch:  # noqa: ARG002

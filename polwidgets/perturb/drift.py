@@ -23,10 +23,10 @@ class Drift(ScanPart):
     """
 
     down_px: float = parameter(
-        1.0, "how far down the probe has strayed from the first position to the last", min=-20.0, max=20.0, unit="scan px"
+        1.0, "how far down the probe has strayed from the first position to the last", min=-20.0, max=20.0, step=0.1, unit="scan px"
     )
     right_px: float = parameter(
-        1.0, "how far right it has strayed from the first position to the last", min=-20.0, max=20.0, unit="scan px"
+        1.0, "how far right it has strayed from the first position to the last", min=-20.0, max=20.0, step=0.1, unit="scan px"
     )
     wander_px: float = parameter(0.0, "largest excursion of a random walk from row to row", min=0.0, max=10.0, step=0.1, unit="scan px")
 

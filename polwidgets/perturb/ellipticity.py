@@ -25,7 +25,9 @@ class Ellipticity(PatternPart):
 
     strengths: ClassVar[tuple[str, ...]] = ("ellipticity", "angle_deg")
     ellipticity: float = parameter(0.02, "long axis over short axis, less one", min=0.0, max=0.3, step=0.005)
-    angle_deg: float = parameter(45.0, "of the long axis, anticlockwise on screen from the right", min=-180.0, max=180.0, unit="degree")
+    angle_deg: float = parameter(
+        45.0, "of the long axis, anticlockwise on screen from the right", min=-180.0, max=180.0, step=1.0, unit="degree"
+    )
 
     def apply(self, batch: Batch, strength: torch.Tensor, *, generator: torch.Generator) -> Batch:  # noqa: ARG002
         """Stretch about the undiffracted beam."""

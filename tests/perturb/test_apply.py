@@ -106,6 +106,17 @@ def test_labelled_patterns_turn_with_their_labels(labelled: xr.Dataset) -> None:
     assert list(turned.coords) == list(labelled.coords)
 
 
+def test_labelled_patterns_turn_about_their_beam(labelled: xr.Dataset) -> None:
+    spot = xr.zeros_like(labelled["intensity"])
+    spot[:, 6, 4] = 1.0  # two rows below the beam and one column beside it
+    moved = labelled.assign(intensity=spot).assign_attrs(center_y=0.0, center_x=0.0)
+    off = moved.assign_coords({dim: labelled[dim] + 0.25 for dim in ("ky", "kx")}).assign_attrs(center_y=0.25, center_x=0.25)
+    for patterns in (moved, off):
+        turned = pw.perturb(patterns, [Rotation(angle_deg=90.0)], seed=0)["intensity"].values[0]
+        assert np.unravel_index(turned.argmax(), turned.shape) == (3, 5)
+        assert turned.max() == pytest.approx(1, abs=1e-3)
+
+
 def test_labelled_patterns_are_drawn_for_one_by_one(labelled: xr.Dataset) -> None:
     equal = labelled.assign(intensity=xr.ones_like(labelled["intensity"]))
     gains = pw.perturb(equal, [Gain(least=0.0)], seed=0)["intensity"].values[:, 0, 0]
@@ -136,6 +147,8 @@ def test_bad_input_is_named(cube: xr.DataArray, labelled: xr.Dataset) -> None:
         pw.perturb(pw.make_cube(cube.values), [AmorphousLayer()], seed=0)
     with pytest.raises(ValueError, match="transpose"):
         pw.perturb(labelled.transpose("ky", ...), "none", seed=0)
+    with pytest.raises(ValueError, match="nobody knows where the beam is"):
+        pw.perturb(cube[0, 0].drop_vars(["ky", "kx"]), "none", seed=0)
     with pytest.raises(ValueError, match="a cube has dims"):
         pw.perturb(cube.transpose("ky", ...), "none", seed=0)
 
