@@ -6,19 +6,14 @@ Heavy modules are imported when a subcommand runs, so that ``polwidgets --help``
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import traceback
-import uuid
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import polwidgets as pw
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _Number = TypeVar("_Number", int, float)
 
@@ -121,6 +116,8 @@ def _add_output(command: argparse.ArgumentParser, example: str, help_text: str =
 
 
 def _map(options: argparse.Namespace) -> None:
+    from polwidgets.models.prediction import save_prediction
+
     _check_output(options)
     _check_names(crystal=options.crystal, model=options.model)
     hints = {name: getattr(options, name) for name in ("scan_step_A", "k_step", "voltage_kV", "semiangle_mrad", "scan_rotation_deg")}
@@ -135,7 +132,7 @@ def _map(options: argparse.Namespace) -> None:
         seed=options.seed,
         progress=not options.quiet,
     )
-    _write(prediction, options.output)
+    save_prediction(prediction, options.output)
     if options.png:
         from polwidgets.widgets.summary import summary_picture
 
@@ -202,19 +199,6 @@ def _check_names(*, crystal: str, model: str | None = None) -> None:
     crystals[crystal]
     if model is not None:
         models[model]
-
-
-def _write(prediction: xr.Dataset, path: Path) -> None:
-    """Write aside, then rename, so that a broken run leaves no half map."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        # format 2 specifies text coords and consolidated metadata, format 3 neither yet; the scan's own encoding may be format 3's
-        prediction.drop_encoding().to_zarr(aside, zarr_format=2)
-        if path.exists():
-            shutil.rmtree(path)
-        aside.rename(path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _one_line_warning(

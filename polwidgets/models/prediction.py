@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -67,3 +70,17 @@ def make_prediction(
             variables[name] = (dims, values.astype(np.float32), {"units": "pm", "long_name": name.removesuffix("_pm").replace("_", " ")})
     coords = {dim: scan[dim] for dim in dims}
     return xr.Dataset(variables, coords={**coords, "direction_class": list(NAMES)}, attrs=dict(attrs))
+
+
+def save_prediction(prediction: xr.Dataset, path: str | Path) -> None:
+    """Write a map as zarr, aside and then renamed, so that a broken run leaves no half map; one that is there is replaced."""
+    target = Path(path)
+    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        # format 2 specifies text coords and consolidated metadata, format 3 neither yet; the scan's own encoding may be format 3's
+        prediction.drop_encoding().to_zarr(aside, zarr_format=2)
+        if target.exists():
+            shutil.rmtree(target)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
