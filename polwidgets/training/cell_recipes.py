@@ -1,0 +1,153 @@
+"""Labelled unit cells to train on: of drawn specimens, or of the matched one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from polwidgets.crystal.base import Crystal, crystals
+from polwidgets.directions import ANGLES_DEG
+from polwidgets.match.conditions import Conditions
+from polwidgets.match.library import Library, Variant
+from polwidgets.match.specimen import SpecimenFit
+from polwidgets.progress import Progress, silent
+from polwidgets.simulate.patterns import frequencies
+from polwidgets.training.cells import K_STEP, ORDER, REACH, cell_pixels
+from polwidgets.training.specimens import K_LIMIT, MESH, Ranges, draw_specimens
+
+LENGTHS: Final = (0.75, 1.0, 1.3)  # of matched displacements, in the crystal's own
+THICKNESS_ERROR_A: Final = 2.0  # a match's, at least: random occupancy is beyond what its own error knows
+TILT_ERROR_mrad: Final = 0.08
+SOURCE_ERROR_A: Final = 0.02
+
+
+def randomised_cells(
+    crystal: str | Crystal = "knn",
+    *,
+    specimens: int = 50,
+    conditions: int = 40,
+    ranges: Ranges | None = None,
+    voltage_kV: float = 200.0,
+    semiangle_mrad: float = 24.0,
+    seed: int,
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """Cells of drawn specimens in all eight directions, noise-free and of a point source.
+
+    Noise, source, background, origin and walls are drawn when a network is trained (see `polwidgets.models.cell_net`).
+
+    Parameters
+    ----------
+    specimens : int
+        Crystals that are drawn.
+    conditions : int
+        Thicknesses, mistilts and detectors that are drawn for each.
+
+    Returns
+    -------
+    Dataset on (cell, direction, term, pixel)
+        ``series``: electrons a (1/angstrom)^2 for one in the beam; coords ``thickness_A``, ``tilt_y_mrad``,
+        ``tilt_x_mrad`` and ``specimen`` of every cell; attrs say from where source (angstrom), dose (electrons a pattern)
+        and background (share of the beam) are drawn in training. For terms and pixels see `polwidgets.training.cells`.
+    """
+    part = crystals.build(crystal) if isinstance(crystal, str) else crystal
+    drawn_from = ranges or Ranges()
+    series = np.empty((specimens * conditions, *_cell_shape(part)), np.float16)
+    drawn: list[Conditions] = []
+    for specimen in draw_specimens(
+        part, drawn_from, specimens=specimens, conditions=conditions, voltage_kV=voltage_kV, semiangle_mrad=semiangle_mrad,
+        k_outgoing=REACH, seed=seed,
+    ):  # fmt: skip
+        for each in specimen.conditions:
+            series[len(drawn)] = _cell(specimen.library, specimen.displacement_A, each)
+            drawn.append(each)
+        progress("simulate drawn specimens", (specimen.number + 1) / specimens)
+    owner = np.repeat(np.arange(specimens), conditions)
+    about = {"recipe": "randomised", "voltage_kV": voltage_kV, "semiangle_mrad": semiangle_mrad, "seed": seed}
+    return _labelled(series, drawn, owner, part, drawn_from, about)
+
+
+def matched_cells(specimen: SpecimenFit, *, conditions: int = 24, seed: int, progress: Progress = silent) -> xr.Dataset:
+    """Cells of a matched specimen in all eight directions, with what its match leaves open drawn for each.
+
+    Returns
+    -------
+    Dataset on (cell, direction, term, pixel)
+        As `randomised_cells` gives it; displacements of three lengths count as specimens.
+    """
+    found = specimen.conditions
+    depth = specimen.crystal.cell_A[2]
+    library = Library(
+        specimen.crystal, voltage_kV=specimen.voltage_kV, semiangle_mrad=specimen.semiangle_mrad,
+        thicknesses_A=found.thickness_A + depth * np.array([-1, 0, 1]), k_outgoing=REACH, mesh=MESH, k_limit=K_LIMIT,
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    up, right = crystal_tilt(found)
+    dose = specimen.dose / specimen.gain
+    ranges = dataclasses.replace(
+        Ranges(), source_A=(max(found.source_A - SOURCE_ERROR_A, 0.0), found.source_A + SOURCE_ERROR_A), dose=(dose / 2, 2 * dose)
+    )
+    own = float(specimen.crystal.displacement_A)  # type: ignore[attr-defined]
+    series = np.empty((conditions, *_cell_shape(specimen.crystal)), np.float16)
+    drawn = []
+    for index in range(conditions):
+        each = Conditions(
+            thickness_A=found.thickness_A + rng.normal(0, max(THICKNESS_ERROR_A, specimen.errors.get("thickness_A", 0.0))),
+            tilt_y_mrad=up + rng.normal(0, TILT_ERROR_mrad),
+            tilt_x_mrad=right + rng.normal(0, TILT_ERROR_mrad),
+            blur=found.blur,
+            center_y=rng.normal(0, ranges.center_error / 2),
+            center_x=rng.normal(0, ranges.center_error / 2),
+            rotation_deg=rng.normal(0, ranges.rotation_error_deg / 2),
+        )
+        series[index] = _cell(library, own * LENGTHS[index % len(LENGTHS)], each)
+        drawn.append(each)
+        progress("simulate the matched specimen", (index + 1) / conditions)
+    about = {"recipe": "matched", "voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad, "seed": seed}
+    return _labelled(series, drawn, np.arange(conditions) % len(LENGTHS), specimen.crystal, ranges, about)
+
+
+def crystal_tilt(conditions: Conditions) -> tuple[float, float]:
+    """The mistilt, up and right along the crystal's axes, mrad."""
+    angle = np.deg2rad(conditions.rotation_deg)
+    up, right = conditions.tilt_y_mrad, conditions.tilt_x_mrad
+    return float(np.cos(angle) * up - np.sin(angle) * right), float(np.sin(angle) * up + np.cos(angle) * right)
+
+
+def _cell(library: Library, displacement_A: float, conditions: Conditions) -> NDArray[np.float64]:
+    """One cell in all directions, (direction, term, pixel)."""
+    # the network's pixels average over their own width; the source is drawn in training
+    point = dataclasses.replace(conditions, source_A=0.0, blur=float(np.hypot(conditions.blur, K_STEP / 12**0.5)))
+    return np.stack([library.expected(Variant(displacement_A, angle), point, cell_pixels(), order=ORDER) for angle in ANGLES_DEG])
+
+
+def _cell_shape(crystal: Crystal) -> tuple[int, int, int]:
+    if not getattr(crystal, "displacement_A", 0):
+        raise ValueError(f"{type(crystal).__name__} has no polar displacement, so its cells have no direction; give a polar crystal")
+    if not np.isclose(*crystal.cell_A[:2]):
+        raise ValueError(f"the cells of {type(crystal).__name__} are not square; cell_net knows square ones only")
+    return len(ANGLES_DEG), 2 * len(frequencies(ORDER)) - 1, len(cell_pixels())
+
+
+def _labelled(
+    series: NDArray[np.float16],
+    conditions: list[Conditions],
+    specimen: NDArray[np.int64],
+    crystal: Crystal,
+    ranges: Ranges,
+    attrs: dict[str, float | str],
+) -> xr.Dataset:
+    coords = {name: ("cell", [getattr(each, name) for each in conditions]) for name in ("thickness_A", "tilt_y_mrad", "tilt_x_mrad")}
+    drawn_later = {
+        "source_low_A": ranges.source_A[0], "source_high_A": ranges.source_A[1],
+        "dose_low": ranges.dose[0], "dose_high": ranges.dose[1], "background": ranges.background,
+    }  # fmt: skip
+    return xr.Dataset(
+        {"series": (("cell", "direction", "term", "pixel"), series)},
+        coords={**coords, "specimen": ("cell", specimen), "direction_deg": ("direction", list(ANGLES_DEG))},
+        attrs={**attrs, "crystal": crystals.name_of(crystal), "cell_A": float(crystal.cell_A[0]), **drawn_later},
+    )
