@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 import xarray as xr
 
-from polwidgets.match.specimen import SpecimenFit
 from polwidgets.widgets.host import BrowserPane, BrowserWidget, browser_module
-from polwidgets.widgets.specimen_model import SpecimenMatcherModel
 from polwidgets.widgets.view_state import ViewState
+
+if TYPE_CHECKING:
+    from polwidgets.match.specimen import SpecimenFit
 
 ESM: Final = browser_module("maths.mjs", "requests.mjs", "canvas_view.mjs", "controls.mjs", "plots.mjs", "specimen_matcher.mjs")
 
@@ -58,6 +59,9 @@ class SpecimenMatcher(BrowserWidget):
         crystal: str = "knn",
         **options: Any,
     ) -> None:
+        # only here: Panel has to know the pane when a page is made, long before anybody simulates
+        from polwidgets.widgets.specimen_model import SpecimenMatcherModel
+
         super().__init__(SpecimenMatcherModel(cube, state=state, specimen=specimen, crystal=crystal, **options))
         self.state = self.model.state
         self.specimen = self.model.specimen
