@@ -1,4 +1,4 @@
-"""The command `polwidgets`: map a scan, simulate one, serve the app.
+"""The command `polwidgets`: map a scan, train a model, simulate a scan, serve the app.
 
 Heavy modules are imported when a subcommand runs, so that ``polwidgets --help`` answers at once.
 """
@@ -6,14 +6,18 @@ Heavy modules are imported when a subcommand runs, so that ``polwidgets --help``
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import polwidgets as pw
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _Number = TypeVar("_Number", int, float)
 
@@ -28,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _one_line_warning
         try:
             options.run(options)
-        except KeyboardInterrupt:
-            _say("interrupted; nothing was written")
+        except KeyboardInterrupt as interrupt:
+            _say(str(interrupt) or "interrupted; nothing was written")
             return 130
         except Exception as error:  # noqa: BLE001, whatever it is, the user gets one line and may ask for the rest
             if options.debug:
@@ -46,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"polwidgets {pw.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_map(commands.add_parser("map", help="map the polarization of a scan"))
+    _add_train(commands.add_parser("train", help="train a model on simulated patterns"))
     _add_simulate(commands.add_parser("simulate", help="simulate a scan of a crystal"))
     _add_app(commands.add_parser("app", help="serve the linked views in a browser"))
     for command in commands.choices.values():
@@ -57,21 +62,53 @@ def _add_map(command: argparse.ArgumentParser) -> None:
     command.add_argument("scan", type=Path, help="anything pw.open_cube opens")
     _add_output(command, "map.zarr")
     command.add_argument("--crystal", default="knn", help="a registered crystal (default: %(default)s)")
-    command.add_argument("--model", default="unit_cell_match", help="a registered model (default: %(default)s)")
+    command.add_argument(
+        "--model", default="unit_cell_match", help="a registered model, or a file that `polwidgets train` wrote (default: %(default)s)"
+    )
     command.add_argument("--context", choices=("unit_cell", "pattern"), default="unit_cell", help="of the evidence (default: %(default)s)")
     command.add_argument(
         "--thickness-nm", type=float, nargs=2, default=(4.0, 70.0), metavar=("LOW", "HIGH"), help="where to search (default: 4 70)"
     )
+    command.add_argument("--augmentation", metavar="PRESET", help="of a model that is trained here (default: the scan's counting noise)")
     command.add_argument("--seed", type=int, default=0, help="of models that draw (default: %(default)s)")
     command.add_argument("--png", action="store_true", help="write a summary picture beside the output")
-    hints = command.add_argument_group("what the file does not say")
+    _add_hints(command)
+    command.set_defaults(run=_map)
+
+
+def _add_train(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", required=True, help="a registered model")
+    _add_output(command, "model.safetensors", "file to write")
+    command.add_argument(
+        "--recipe", choices=("randomised", "study", "matched"), default="randomised",
+        help="drawn specimens, the study's eight scans of 20 nm, or what --scan was matched to (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument("--scan", type=Path, help="of the matched recipe: anything pw.open_cube opens")
+    command.add_argument("--crystal", default="knn", help="a registered crystal (default: %(default)s)")
+    command.add_argument("--augmentation", metavar="PRESET", help="perturbations drawn for every batch (default: what fits the recipe)")
+    command.add_argument(
+        "--filter", default="none", metavar="RULE",
+        help="keep patterns by their centre of mass: none, above_mean, above_median, upper_quarter (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="parameters of the model, for example learning_rate=1e-3 depth=50"
+    )
+    command.add_argument("--recipe-set", nargs="+", default=[], metavar="KEY=VALUE", help="of the recipe, for example positions=64")
+    command.add_argument("--epochs", type=int, help="most passes over the training patterns (default: the model's)")
+    command.add_argument("--seed", type=int, default=0, help="draws patterns, weights and augmentation (default: %(default)s)")
+    command.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
+    _add_hints(command)
+    command.set_defaults(run=_train)
+
+
+def _add_hints(command: argparse.ArgumentParser) -> None:
+    hints = command.add_argument_group("what the scan's file does not say")
     hints.add_argument("--scan-shape", type=int, nargs=2, metavar=("ROWS", "COLUMNS"))
     hints.add_argument("--scan-step-A", type=float, metavar="ANGSTROM")
     hints.add_argument("--k-step", type=float, metavar="1/ANGSTROM", help="detector pixel")
     hints.add_argument("--voltage-kV", type=float, metavar="KILOVOLT")
     hints.add_argument("--semiangle-mrad", type=float, metavar="MRAD")
     hints.add_argument("--scan-rotation-deg", type=float, metavar="DEGREE", help="anticlockwise from the kx axis to the scan_x axis")
-    command.set_defaults(run=_map)
 
 
 def _add_simulate(command: argparse.ArgumentParser) -> None:
@@ -119,14 +156,13 @@ def _map(options: argparse.Namespace) -> None:
     from polwidgets.models.prediction import save_prediction
 
     _check_output(options)
-    _check_names(crystal=options.crystal, model=options.model)
-    hints = {name: getattr(options, name) for name in ("scan_step_A", "k_step", "voltage_kV", "semiangle_mrad", "scan_rotation_deg")}
-    shape = tuple(options.scan_shape) if options.scan_shape else None
-    cube = pw.open_cube(options.scan, scan_shape=shape, **hints)
+    trained = Path(options.model).is_file()
+    _check_names(crystal=options.crystal, model=None if trained else options.model)
     prediction = pw.map_polarization(
-        cube,
+        _open(options),
         crystal=options.crystal,
-        model=options.model,
+        model=pw.load_model(options.model) if trained else options.model,
+        augmentation=options.augmentation,
         context=options.context,
         thickness_range_A=tuple(10 * limit for limit in options.thickness_nm),
         seed=options.seed,
@@ -137,6 +173,64 @@ def _map(options: argparse.Namespace) -> None:
         from polwidgets.widgets.summary import summary_picture
 
         summary_picture(prediction).save(options.output.with_suffix(".png"))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from polwidgets.models.base import models
+
+    _check_output(options, endings=(".safetensors", ".model"))
+    _check_names(crystal=options.crystal, model=options.model)
+    checkpoint = options.output.with_name(f"{options.output.name}.checkpoint")
+    if checkpoint.exists() and not options.resume and not options.overwrite:
+        raise FileExistsError(f"{checkpoint} is left of an interrupted training; add --resume to go on, or --overwrite to start anew")
+    if options.resume and not checkpoint.exists():
+        raise FileNotFoundError(f"there is no {checkpoint} to go on from; leave --resume out")
+    if options.overwrite and not options.resume:
+        checkpoint.unlink(missing_ok=True)
+    parameters = _values("--set", options.set)
+    if options.epochs is not None:
+        parameters["epochs"] = options.epochs
+    model = models.build(options.model, **parameters)
+    try:
+        model = pw.train_model(
+            model,
+            recipe=options.recipe,
+            crystal=options.crystal,
+            cube=_open(options) if options.scan else None,
+            augmentation=options.augmentation,
+            keep=options.filter,
+            checkpoint=checkpoint,
+            seed=options.seed,
+            progress=not options.quiet,
+            **_values("--recipe-set", options.recipe_set),
+        )
+    except KeyboardInterrupt:
+        if not checkpoint.exists():
+            raise
+        raise KeyboardInterrupt(f"interrupted; what was learnt is in {checkpoint}, the same command with --resume goes on") from None
+    model.save(options.output)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _open(options: argparse.Namespace) -> xr.DataArray:
+    hints = {name: getattr(options, name) for name in ("scan_step_A", "k_step", "voltage_kV", "semiangle_mrad", "scan_rotation_deg")}
+    shape = tuple(options.scan_shape) if options.scan_shape else None
+    cube: xr.DataArray = pw.open_cube(options.scan, scan_shape=shape, **hints)
+    return cube
+
+
+def _values(option: str, pairs: list[str]) -> dict[str, Any]:
+    """Keywords from ``key=value``; numbers, true and false as JSON writes them."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise ValueError(f"{option} takes KEY=VALUE, got {pair!r}")
+        try:
+            values[key] = json.loads(text)
+        except ValueError:
+            values[key] = text
+    return values
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -184,7 +278,7 @@ def _pair(option: str, values: list[_Number]) -> tuple[_Number, _Number]:
 def _check_output(options: argparse.Namespace, endings: tuple[str, ...] = (".zarr",)) -> None:
     """Fail before the work, not after it."""
     if not options.output.name.endswith(endings):
-        raise ValueError(f"the output is zarr, got {options.output}; give it the ending {' or '.join(endings)}")
+        raise ValueError(f"the output is {options.output}; give it the ending {' or '.join(endings)}")
     if options.output.exists() and not options.overwrite:
         raise FileExistsError(f"{options.output} exists; choose another name or add --overwrite")
     if not options.output.absolute().parent.is_dir():

@@ -1,10 +1,13 @@
-"""The loop: check, match the specimen, simulate at the match, map with unit-cell context."""
+"""The loop: check, match the specimen, simulate at the match, train, map with unit-cell context."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect as signatures
 import json
-from typing import TypeAlias, get_args
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias, get_args
 
 import xarray as xr
 
@@ -16,10 +19,23 @@ from polwidgets.cube.schema import require, require_calibrated, validate
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
+from polwidgets.perturb.base import Perturbation
+from polwidgets.perturb.dose import Dose
+from polwidgets.perturb.presets import preset
 from polwidgets.progress import Progress, reporter
+from polwidgets.training.filtering import Rule, check_rule, magnitude_filter
 from polwidgets.training.matched import matched_patterns
+from polwidgets.training.randomised import randomised_patterns
+from polwidgets.training.study import study_patterns
 
 Named: TypeAlias = "str | Model"
+Augmentation: TypeAlias = "str | Sequence[Perturbation]"
+
+RECIPES: Final[dict[str, dict[str, Callable[..., xr.Dataset]]]] = {
+    "patterns": {"study": study_patterns, "randomised": randomised_patterns, "matched": matched_patterns},
+}
+"""Where training sets come from, by what a model trains on; a matched one takes specimen and scan, the others a crystal."""
+AUGMENTATION: Final = {"study": "study", "randomised": "experiment"}
 
 
 def map_polarization(
@@ -30,6 +46,7 @@ def map_polarization(
     context: Context = "unit_cell",
     specimen: SpecimenFit | None = None,
     thickness_range_A: tuple[float, float] = (40.0, 700.0),
+    augmentation: Augmentation | None = None,
     seed: int = 0,
     progress: bool | Progress = False,
 ) -> xr.Dataset:
@@ -50,6 +67,9 @@ def map_polarization(
         Pool the evidence over one unit cell, or let every pattern speak for itself.
     specimen : SpecimenFit, optional
         A match of this scan, or of a larger one that it is a part of, made before (`pw.match`).
+    augmentation : str or sequence of Perturbation, optional
+        Drawn for the training patterns of a model that is trained here: a preset's name, or parts. By default counting
+        noise of the scan's own dose.
     seed : int
         Of models that draw.
 
@@ -71,26 +91,118 @@ def map_polarization(
             f"{type(part).__name__} has no polar displacement, so it has no polarization to map; give displacement_A, or another crystal"
         )
     estimator = models.build(model) if isinstance(model, str) else model
+    if augmentation is not None and not isinstance(model, str):
+        raise ValueError("augmentation is for a model that is trained here; give the model's name, or leave augmentation out")
+    parts = _parts(augmentation)
     if context not in get_args(Context):
         raise ValueError(f"context must be one of {', '.join(get_args(Context))}, got {context!r}")
+    # a single pattern of a scan that has been matched needs no cell around it
+    alone = context == "pattern" and specimen is not None
+    cube, specimen = _matched(cube, part, specimen, thickness_range_A, alone=alone, report=report)
+    if isinstance(model, str) and estimator.trains_on == "specimen":
+        estimator.fit(specimen, seed=seed, progress=report)
+    elif isinstance(model, str):
+        training = RECIPES[estimator.trains_on]["matched"](specimen, cube, seed=seed, progress=report)
+        estimator.fit(training, augmentation=_counting_noise(specimen) if parts is None else parts, seed=seed, progress=report)
+    prediction = estimator.predict(cube, specimen, context=context, progress=report)
+    parameters = json.dumps({name: value for name, value in json.loads(models.to_json(estimator)).items() if name != "model"})
+    return prediction.assign_attrs(parameters=parameters, seed=seed, polwidgets_version=__version__)
+
+
+def train_model(
+    model: str | Model,
+    *,
+    recipe: str = "randomised",
+    crystal: str | Crystal = "knn",
+    cube: xr.DataArray | None = None,
+    specimen: SpecimenFit | None = None,
+    augmentation: Augmentation | None = None,
+    keep: Rule = "none",
+    checkpoint: str | Path | None = None,
+    seed: int = 0,
+    progress: bool | Progress = False,
+    **options: Any,
+) -> Model:
+    """Train a model, to be saved and used on other scans.
+
+    Parameters
+    ----------
+    model : str or Model
+        A registered name, or a model with the parameters wanted.
+    recipe : {"randomised", "study", "matched"}
+        Specimens and microscopes drawn at random; the study's eight scans of 20 nm; or what `cube` was matched to.
+    cube : DataArray (scan_y, scan_x, ky, kx), optional
+        The scan of the matched recipe; `specimen` is its match, where it was made before.
+    augmentation : str or sequence of Perturbation, optional
+        By default the preset ``"experiment"`` for drawn specimens, ``"study"`` for the study's, and counting noise of the
+        scan's own dose for matched ones.
+    keep : str
+        Rule of `polwidgets.training.filtering.magnitude_filter`.
+    checkpoint : path, optional
+        Written while a network trains; where it exists, training goes on from it.
+    **options :
+        Of the recipe, for example ``positions=64``.
+
+    Returns
+    -------
+    Model
+        Trained; `save` it.
+    """
+    report = reporter(progress)
+    check_rule(keep)
+    estimator = models.build(model) if isinstance(model, str) else model
+    if estimator.trains_on not in RECIPES:
+        raise ValueError(f"{models.name_of(estimator)} learns nothing that could be kept: it is made anew for every match; map with it")
+    recipes = RECIPES[estimator.trains_on]
+    if recipe not in recipes:
+        raise ValueError(f"unknown recipe {recipe!r} for {models.name_of(estimator)}; there are {', '.join(recipes)}")
+    part = crystals.build(crystal) if isinstance(crystal, str) else crystal
+    parts = _parts(AUGMENTATION.get(recipe) if augmentation is None else augmentation)
+    if recipe == "matched":
+        if cube is None:
+            raise ValueError("the matched recipe is made from a scan; give cube (on the command line --scan)")
+        cube, specimen = _matched(cube, part, specimen, report=report)
+        parts = _counting_noise(specimen) if parts is None else parts
+        training = recipes[recipe](specimen, cube, seed=seed, progress=report, **options)
+    else:
+        training = recipes[recipe](part, seed=seed, progress=report, **options)
+    if keep != "none":
+        training = magnitude_filter(training, keep)
+    resumable = {"checkpoint": checkpoint} if "checkpoint" in signatures.signature(estimator.fit).parameters else {}
+    return estimator.fit(training, augmentation=parts or (), seed=seed, progress=report, **resumable)
+
+
+def _matched(
+    cube: xr.DataArray,
+    crystal: Crystal,
+    specimen: SpecimenFit | None,
+    thickness_range_A: tuple[float, float] = (40.0, 700.0),
+    *,
+    alone: bool = False,
+    report: Progress,
+) -> tuple[xr.DataArray, SpecimenFit]:
+    """Check a scan and match it, unless its match is known; the scan comes back repaired where it had to be."""
     require_calibrated(validate(cube))
     require(cube, "voltage_kV", "semiangle_mrad")
     report("check the scan", 0.0)
-    # a single pattern of a scan that has been matched needs no cell around it
-    alone = context == "pattern" and specimen is not None
-    inspection = inspect(cube, cell_A=None if alone else part.cell_A[:2])
+    inspection = inspect(cube, cell_A=None if alone else crystal.cell_A[:2])
     inspection.report()
     report("check the scan", 1.0)
     good_pixels = inspection.good_pixels.values
     if any(finding.what == "nan" for finding in inspection.findings):
         cube = repair(cube, inspection.good_pixels)
-    if specimen is None:
-        specimen = match(cube, crystal=part, thickness_range_A=thickness_range_A, good_pixels=good_pixels, progress=report)
-    else:
-        specimen = dataclasses.replace(specimen, good_pixels=good_pixels)
-    if isinstance(model, str):
-        training = specimen if estimator.trains_on == "specimen" else matched_patterns(specimen, cube, seed=seed, progress=report)
-        estimator.fit(training, seed=seed, progress=report)
-    prediction = estimator.predict(cube, specimen, context=context, progress=report)
-    parameters = json.dumps({name: value for name, value in json.loads(models.to_json(estimator)).items() if name != "model"})
-    return prediction.assign_attrs(parameters=parameters, seed=seed, polwidgets_version=__version__)
+    if specimen is not None:
+        return cube, dataclasses.replace(specimen, good_pixels=good_pixels)
+    return cube, match(cube, crystal=crystal, thickness_range_A=thickness_range_A, good_pixels=good_pixels, progress=report)
+
+
+def _parts(augmentation: Augmentation | None) -> tuple[Perturbation, ...] | None:
+    if isinstance(augmentation, str):
+        return preset(augmentation)
+    return None if augmentation is None else tuple(augmentation)
+
+
+def _counting_noise(specimen: SpecimenFit) -> tuple[Perturbation, ...]:
+    """Electrons that arrive by chance, as many as in the patterns that were matched."""
+    electrons = float(specimen.patterns["measured"].sum()) / (specimen.gain if specimen.gain > 0 else 1.0)
+    return (Dose(electrons=max(electrons, 1.0)),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol, Self, TypeVar
@@ -12,20 +13,22 @@ from polwidgets.match.specimen import SpecimenFit
 from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress
 from polwidgets.registry import Registry
+from polwidgets.training.tensor_file import load_tensors
 
 Context = Literal["pattern", "unit_cell"]
+Trains = Literal["specimen", "patterns", "cells"]
 Kind = TypeVar("Kind")
 
 
 class Model(Protocol):
     """An estimator part: a plain dataclass whose fields are its parameters."""
 
-    trains_on: ClassVar[Literal["specimen", "patterns"]]
-    """What `fit` takes: a `SpecimenFit`, or a Dataset of labelled patterns (sample, ky, kx)."""
+    trains_on: ClassVar[Trains]
+    """What `fit` takes: a `SpecimenFit`, a Dataset of labelled patterns (sample, ky, kx), or one of labelled cells."""
+    contexts: ClassVar[tuple[Context, ...]]
+    """What it can read: single patterns, whole unit cells, or both."""
 
-    def fit(
-        self, training: SpecimenFit | xr.Dataset, *, augmentation: Sequence[Perturbation] = (), seed: int, progress: Progress
-    ) -> Self:
+    def fit(self, training: SpecimenFit | xr.Dataset, *, augmentation: Sequence[Perturbation] = (), seed: int, progress: Progress) -> Self:
         """Learn; returns the model itself. `augmentation` is drawn anew for every batch, never at prediction."""
 
     def predict(self, cube: xr.DataArray, specimen: SpecimenFit, *, context: Context, progress: Progress) -> xr.Dataset:
@@ -40,6 +43,24 @@ class Model(Protocol):
 
 
 models: Final[Registry[Model]] = Registry("model", "polwidgets.models")
+
+
+def load_model(path: str | Path) -> Model:
+    """The trained model in a file, whichever it is; no pickle is ever opened.
+
+    Raises
+    ------
+    ValueError
+        The file is broken, or not of a model.
+    """
+    with Path(path).open("rb") as file:
+        text = file.read(1) == b"{"
+    parameters = Path(path).read_text(encoding="utf-8", errors="replace") if text else str(load_tensors(path)[1].get("model"))
+    try:
+        name = json.loads(parameters)["model"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} does not hold a saved model; give a file that a model's save or `polwidgets train` wrote") from error
+    return models[name].load(path)
 
 
 def restore(text: str, kind: type[Kind], path: str | Path) -> Kind:

@@ -19,10 +19,10 @@ class CNN(Network):
         """From patterns (n, 1, ky, kx) of this shape to features (n, 512)."""
         pooled = (shape[0] // 4) * (shape[1] // 4)
         return nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(64 * pooled, FEATURES), nn.ReLU(),
+            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(64 * pooled, FEATURES), nn.ReLU(inplace=True),
         )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from polwidgets.training.loop import Schedule, train
 from polwidgets.training.split import Split, split_specimens
 
 FEATURES: Final = 512
-FORWARD: Final = 128  # patterns at a time: their maps stay in the cache
+FORWARD: Final = 32  # patterns at a time: their maps stay in the cache
 
 
 @dataclasses.dataclass
@@ -45,6 +45,9 @@ class Network(PatternModel, abc.ABC):
     @abc.abstractmethod
     def backbone(self, shape: tuple[int, int]) -> nn.Module:
         """From patterns (n, 1, ky, kx) of this shape to features (n, 512)."""
+
+    def initialise(self, module: nn.Sequential) -> None:
+        """Put better weights than random ones into a new network, where there are any."""
 
     @abc.abstractmethod
     def head(self, features: int) -> Head:
@@ -73,6 +76,7 @@ class Network(PatternModel, abc.ABC):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = self._module(samples.frame.shape).to(device)
+            self.initialise(module)
         task = _Task(module, samples, mean, scale, split, augmentation, seed, device)
         schedule = Schedule(self.epochs, self.batch, self.learning_rate, self.weight_decay, self.patience)
         run = _fingerprint(self, samples, augmentation, seed)
@@ -107,7 +111,8 @@ class Network(PatternModel, abc.ABC):
         return score
 
     def _module(self, shape: tuple[int, int]) -> nn.Sequential:
-        return nn.Sequential(self.backbone(shape), self.head(FEATURES))
+        # pixel by pixel rather than map by map in memory: convolutions are faster so
+        return nn.Sequential(self.backbone(shape), self.head(FEATURES)).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 class _Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from polwidgets.simulate.detector import pixel_grid
 
 Rule = Literal["none", "above_mean", "above_median", "upper_quarter"]
-RULES: Final = get_args(Rule)
 
 
 def magnitude_filter(labelled: xr.Dataset, rule: Rule = "above_mean") -> xr.Dataset:
@@ -30,8 +29,7 @@ def magnitude_filter(labelled: xr.Dataset, rule: Rule = "above_mean") -> xr.Data
     ValueError
         An unknown rule, or nothing is left.
     """
-    if rule not in RULES:
-        raise ValueError(f"unknown filter rule {rule!r}; there are {', '.join(RULES)}")
+    check_rule(rule)
     if rule == "none":
         return labelled
     shift = center_of_mass_shift(labelled)
@@ -46,6 +44,12 @@ def magnitude_filter(labelled: xr.Dataset, rule: Rule = "above_mean") -> xr.Data
             "mean; give more than one probe position a scan, or the rule 'none'"
         )
     return labelled.isel(sample=np.flatnonzero(keep))
+
+
+def check_rule(rule: str) -> None:
+    """Say which rules there are, where this is none."""
+    if rule not in get_args(Rule):
+        raise ValueError(f"unknown filter rule {rule!r}; there are {', '.join(get_args(Rule))}")
 
 
 def center_of_mass_shift(labelled: xr.Dataset) -> NDArray[np.float64]:

@@ -39,6 +39,8 @@ class Schedule:
     learning_rate: float = 2e-4
     weight_decay: float = 1e-4
     patience: int = 5
+    decay: bool = False
+    """Whether the learning rate falls to zero over the epochs, along half a cosine."""
 
 
 @dataclasses.dataclass
@@ -84,7 +86,7 @@ def train(
     ValueError
         The loss is not finite, or the checkpoint belongs to another run.
     """
-    state = _State(module, torch.optim.Adam(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay))
+    state = _State(module, torch.optim.Adam(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True))
     device = next(module.parameters()).device
     if checkpoint is not None and Path(checkpoint).exists():
         state.load(checkpoint, run)
@@ -101,6 +103,10 @@ def train(
         module.train()
         while state.batch < batches:
             index = parts[state.batch]
+            if schedule.decay:
+                share = (epoch + state.batch / batches) / schedule.epochs
+                for group in state.optimizer.param_groups:
+                    group["lr"] = schedule.learning_rate * (1 + math.cos(math.pi * share)) / 2
             state.optimizer.zero_grad(set_to_none=True)
             loss = task.loss(index.to(device), generator)
             value = float(loss.detach())
