@@ -166,16 +166,16 @@ def _draw(
     curves: RockingCurves, thickness: NDArray[np.int64], pixels: Array, local: Array, shape: tuple[int, int], bright: NDArray[np.bool_],
     aperture: Aperture,
 ) -> torch.Tensor:  # fmt: skip
-    """Disks on a canvas (sample, rows, columns) that is `reach` wider than the detector on every side."""
+    """Disks on a canvas (sample, rows, columns) that is wider than the detector by a whole disk on every side."""
     reach = _reach(curves, local)
-    canvas = (shape[0] + 2 * reach, shape[1] + 2 * reach)
+    canvas = (shape[0] + 4 * reach, shape[1] + 4 * reach)
     device = curves.intensities.device
     near = bright & ((pixels > -reach) & (pixels < np.array(shape) + reach - 1)).all(-1)
     sample, reflection = np.nonzero(near)
     fine = (torch.arange(FINE * (2 * reach + 1), device=device, dtype=torch.float32) + 0.5) / FINE - 0.5 - reach
     image = torch.zeros(len(thickness), canvas[0] * canvas[1], device=device)
-    corner = np.floor(pixels[sample, reflection] + 0.5).astype(int)
-    offset = torch.from_numpy(corner - pixels[sample, reflection]).to(device, torch.float32)
+    nearest = np.floor(pixels[sample, reflection] + 0.5).astype(int)
+    offset = torch.from_numpy(nearest - pixels[sample, reflection]).to(device, torch.float32)
     matrix = torch.from_numpy(local / curves.semiangle).to(device, torch.float32)
     window = torch.arange(2 * reach + 1, device=device)
     window = window[:, None] * canvas[1] + window
@@ -188,7 +188,8 @@ def _draw(
         source = curves.intensities[thickness[sample[part]], reflection[part]][:, None]
         inside = grid_sample(source, points.flip(-1) / MARGIN, mode="bicubic", padding_mode="border", align_corners=True)[:, 0]
         disk = avg_pool2d((inside.clamp(min=0) * aperture(points))[:, None], FINE)[:, 0] * open_share
-        place = torch.from_numpy(corner[part, 0] * canvas[1] + corner[part, 1]).to(device)[:, None, None] + window
+        corner = nearest[part] + reach
+        place = torch.from_numpy(corner[:, 0] * canvas[1] + corner[:, 1]).to(device)[:, None, None] + window
         flat = place + torch.from_numpy(sample[part]).to(device)[:, None, None] * image.shape[1]
         image.view(-1).index_add_(0, flat.reshape(-1), disk.reshape(-1))
     return image.reshape(-1, *canvas)

@@ -1,0 +1,119 @@
+"""From a block of patterns to lattices: proposed by a detector, indexed, measured."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from polwidgets.disks.base import DiskDetector, Proposals
+from polwidgets.disks.disk_fit import DiskFit, DiskLikelihood, fit_places
+from polwidgets.disks.lattice import Lattices, fit_lattices
+from polwidgets.disks.lattice_fit import FixedDisks, LatticeFit, fit_lattice
+from polwidgets.disks.preparation import Preparation
+
+Array = NDArray[np.float64]
+Refine: TypeAlias = Literal["lattice", "disks", "none"]
+"""Fit one lattice to all disks of a pattern; fit every disk by itself; take the detector's places."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredBlock:
+    """What a block of patterns says.
+
+    Attributes
+    ----------
+    lattices : Lattices
+        As proposed.
+    fit : LatticeFit
+        As measured.
+    proposed : array (pattern,)
+        Number of disks that the detector proposed.
+    saturated : array (pattern,)
+        Share of the pixels that count for nothing beside the detector's bad ones.
+    """
+
+    lattices: Lattices
+    fit: LatticeFit
+    proposed: NDArray[np.int64]
+    saturated: Array
+
+
+def measure_disks(
+    patterns: NDArray[Any], preparation: Preparation, detector: DiskDetector, *, refine: bool
+) -> tuple[Proposals, Array]:
+    """Disks of patterns (pattern, ky, kx), and the standard deviation of their places (pattern, disk), pixels."""
+    values, good = preparation.block(patterns)
+    found = detector.propose(values, preparation.probe, good=good, gain=preparation.gain)
+    present = np.isfinite(found.places[..., 0])
+    if not refine:
+        return found, np.where(present, _correlation_error(found, preparation), np.nan)
+    index, slot = np.nonzero(present)
+    fit = DiskFit(values, good, preparation.probe, gain=preparation.gain, clear_px=_clear(preparation))
+    places, likelihood = fit_places(fit, torch.from_numpy(index), torch.from_numpy(found.places[index, slot]).float())
+    error = np.full(present.shape, np.nan)
+    refined, strength = found.places.copy(), found.strength.copy()
+    information = likelihood.information.double() / likelihood.misfit.double().clamp(min=1)[:, None, None]
+    covariance = torch.linalg.inv(information + 1e-3 * torch.eye(2))
+    error[index, slot] = torch.sqrt(torch.diagonal(covariance, dim1=1, dim2=2).mean(1).clamp(min=0)).numpy()
+    refined[index, slot] = places.double().numpy()
+    strength[index, slot] = likelihood.intensity.double().numpy()
+    return Proposals(refined, found.certainty, strength), error
+
+
+def measure_lattices(patterns: NDArray[Any], preparation: Preparation, detector: DiskDetector, refine: Refine) -> MeasuredBlock:
+    """Lattices of patterns (pattern, ky, kx)."""
+    values, good = preparation.block(patterns)
+    found = detector.propose(values, preparation.probe, good=good, gain=preparation.gain)
+    middle = np.array(patterns.shape[1:]) / 2
+    assert preparation.basis is not None
+    lattices = fit_lattices(found.places, found.certainty, preparation.basis, tolerance_px=preparation.tolerance_px, middle=middle)
+    indices, on = _matched(found, lattices, preparation.tolerance_px)
+    index, slot = np.nonzero(on)
+    likelihood: DiskFit | FixedDisks
+    if refine == "none":
+        spread = _correlation_error(found, preparation)[index, slot]
+        likelihood = FixedDisks(torch.from_numpy(found.places[index, slot]), torch.eye(2).double() / torch.from_numpy(spread**2)[:, None, None])
+    else:
+        likelihood = DiskFit(values, good, preparation.probe, gain=preparation.gain, clear_px=_clear(preparation))
+        if refine == "disks":
+            places, alone = fit_places(likelihood, torch.from_numpy(index), torch.from_numpy(found.places[index, slot]).float())
+            likelihood = FixedDisks(places.double(), alone.information.double() / alone.misfit.double().clamp(min=1)[:, None, None])
+    fit = fit_lattice(likelihood, lattices, indices, on)
+    lost = 1 - good.numpy().mean((1, 2)) / max(preparation.good_pixels.mean(), 1e-9)
+    return MeasuredBlock(lattices, fit, np.isfinite(found.places[..., 0]).sum(1), lost)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Blocks are measured side by side: torch's own threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _matched(found: Proposals, lattices: Lattices, tolerance: float) -> tuple[Array, NDArray[np.bool_]]:
+    """Lattice indices (pattern, disk, 2) of proposed disks, and which of them lie on the lattice."""
+    offset = found.places - lattices.origin[:, None]
+    inverse = np.linalg.inv(np.where(np.isfinite(lattices.vectors), lattices.vectors, np.eye(2)))
+    indices = np.round(offset @ inverse)
+    off = np.linalg.norm(offset - indices @ lattices.vectors, axis=-1)
+    return np.nan_to_num(indices), off < tolerance
+
+
+def _clear(preparation: Preparation) -> float:
+    """Half the distance of neighbouring disks."""
+    return np.inf if preparation.basis is None else 0.5 * float(np.linalg.norm(preparation.basis, axis=1).min())
+
+
+def _correlation_error(found: Proposals, preparation: Preparation) -> Array:
+    """Standard deviation of a correlation's peak: counting noise, and what contrast inside the disk does to it."""
+    return np.hypot(preparation.probe.radius_px / np.maximum(found.certainty, 1e-6), 0.05 * preparation.probe.radius_px)
