@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -11,8 +13,10 @@ from polwidgets.cube.schema import step_of
 from polwidgets.cube.unit_cell import UnitCell
 from polwidgets.directions import ANGLES_DEG
 
+Real = TypeVar("Real", np.float32, np.float64)
 
-def pool_over_cell(evidence: NDArray[np.float64], scan: xr.DataArray, unit_cell: UnitCell) -> NDArray[np.float64]:
+
+def pool_over_cell(evidence: NDArray[Real], scan: xr.DataArray, unit_cell: UnitCell) -> NDArray[Real]:
     """Sum of evidence over the cell around every probe position.
 
     The window is one cell wide to a fraction of a step, so that every phase counts once and the cell's own pattern of

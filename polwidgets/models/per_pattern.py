@@ -7,7 +7,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from polwidgets.directions import ANGLES_DEG, NAMES, nearest_class
 from polwidgets.match.scan import readings_for
 from polwidgets.match.sliding_cell import pool_over_cell, window_size
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, models, restore
+from polwidgets.models.base import Context, Trains, models, restore
 from polwidgets.models.prediction import make_prediction
 from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress, silent
@@ -62,7 +62,8 @@ class Learnt:
 class PatternModel(abc.ABC):
     """A model that scores the eight classes, along the crystal's axes, for every pattern by itself."""
 
-    trains_on: ClassVar[Literal["specimen", "patterns"]] = "patterns"
+    trains_on: ClassVar[Trains] = "patterns"
+    contexts: ClassVar[tuple[Context, ...]] = ("pattern", "unit_cell")
     learnt: Learnt | None = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
     @abc.abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import xarray as xr
@@ -17,7 +17,7 @@ from polwidgets.match.library import Variant
 from polwidgets.match.scan import library_at, readings_for
 from polwidgets.match.sliding_cell import pool_over_cell, sharpen_walls, window_size
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, models, restore
+from polwidgets.models.base import Context, Trains, models, restore
 from polwidgets.models.prediction import make_prediction
 from polwidgets.models.surface import Surface
 from polwidgets.perturb.base import Perturbation
@@ -36,7 +36,8 @@ class UnitCellMatch:
     its maximum is the displacement, its curvature the error, its values at the eight variants their probabilities.
     """
 
-    trains_on: ClassVar[Literal["specimen", "patterns"]] = "specimen"
+    trains_on: ClassVar[Trains] = "specimen"
+    contexts: ClassVar[tuple[Context, ...]] = ("pattern", "unit_cell")
     order: int = parameter(6, "highest frequency of the patterns' series in the unit-cell phase", min=2, max=8, step=1)
     k_limit: float = parameter(2.7, "band limit of the simulation", min=2.0, max=6.0, step=0.1, unit="1/angstrom")
     shortest: float = parameter(2 / 3, "shorter simulated displacement, in the crystal's own", min=0.2, max=1.0, step=0.05)

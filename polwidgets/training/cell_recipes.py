@@ -13,6 +13,7 @@ from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.directions import ANGLES_DEG
 from polwidgets.match.conditions import Conditions
 from polwidgets.match.library import Library, Variant
+from polwidgets.match.sliding_cell import window_size
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.progress import Progress, silent
 from polwidgets.simulate.patterns import frequencies
@@ -23,6 +24,8 @@ LENGTHS: Final = (0.75, 1.0, 1.3)  # of matched displacements, in the crystal's 
 THICKNESS_ERROR_A: Final = 2.0  # a match's, at least: random occupancy is beyond what its own error knows
 TILT_ERROR_mrad: Final = 0.08
 SOURCE_ERROR_A: Final = 0.02
+DRAWS: Final = 6  # of every matched cell an epoch: there are few, and each is drawn anew
+PATTERNS: Final = (80.0, 260.0)  # in a cell of a usual scan
 
 
 def randomised_cells(
@@ -51,8 +54,8 @@ def randomised_cells(
     -------
     Dataset on (cell, direction, term, pixel)
         ``series``: electrons a (1/angstrom)^2 for one in the beam; coords ``thickness_A``, ``tilt_y_mrad``,
-        ``tilt_x_mrad`` and ``specimen`` of every cell; attrs say from where source (angstrom), dose (electrons a pattern)
-        and background (share of the beam) are drawn in training. For terms and pixels see `polwidgets.training.cells`.
+        ``tilt_x_mrad`` and ``specimen`` of every cell; attrs say from where source (angstrom), dose (electrons a pattern),
+        background (share of the beam) and patterns in a cell are drawn in training. For terms and pixels see `polwidgets.training.cells`.
     """
     part = crystals.build(crystal) if isinstance(crystal, str) else crystal
     drawn_from = ranges or Ranges()
@@ -67,12 +70,22 @@ def randomised_cells(
             drawn.append(each)
         progress("simulate drawn specimens", (specimen.number + 1) / specimens)
     owner = np.repeat(np.arange(specimens), conditions)
-    about = {"recipe": "randomised", "voltage_kV": voltage_kV, "semiangle_mrad": semiangle_mrad, "seed": seed}
-    return _labelled(series, drawn, owner, part, drawn_from, about)
+    optics = {"voltage_kV": voltage_kV, "semiangle_mrad": semiangle_mrad}
+    about: dict[str, float | str] = {"recipe": "randomised", **optics, "seed": seed, "draws": 1}
+    return _labelled(series, drawn, owner, part, drawn_from, PATTERNS, about)
 
 
-def matched_cells(specimen: SpecimenFit, *, conditions: int = 24, seed: int, progress: Progress = silent) -> xr.Dataset:
+def matched_cells(
+    specimen: SpecimenFit, cube: xr.DataArray, *, conditions: int = 24, seed: int, progress: Progress = silent
+) -> xr.Dataset:
     """Cells of a matched specimen in all eight directions, with what its match leaves open drawn for each.
+
+    Parameters
+    ----------
+    cube : DataArray
+        For its scan step: how many patterns a cell has.
+    conditions : int
+        How often the match's errors are drawn.
 
     Returns
     -------
@@ -87,6 +100,9 @@ def matched_cells(specimen: SpecimenFit, *, conditions: int = 24, seed: int, pro
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     up, right = crystal_tilt(found)
+    if specimen.unit_cell is None:
+        raise ValueError("the specimen was matched to a lone pattern, which has no lattice; use pw.match(cube)")
+    patterns = float(np.prod(window_size(cube, specimen.unit_cell)))
     dose = specimen.dose / specimen.gain
     ranges = dataclasses.replace(
         Ranges(), source_A=(max(found.source_A - SOURCE_ERROR_A, 0.0), found.source_A + SOURCE_ERROR_A), dose=(dose / 2, 2 * dose)
@@ -107,8 +123,9 @@ def matched_cells(specimen: SpecimenFit, *, conditions: int = 24, seed: int, pro
         series[index] = _cell(library, own * LENGTHS[index % len(LENGTHS)], each)
         drawn.append(each)
         progress("simulate the matched specimen", (index + 1) / conditions)
-    about = {"recipe": "matched", "voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad, "seed": seed}
-    return _labelled(series, drawn, np.arange(conditions) % len(LENGTHS), specimen.crystal, ranges, about)
+    optics = {"voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad}
+    about: dict[str, float | str] = {"recipe": "matched", **optics, "seed": seed, "draws": DRAWS}
+    return _labelled(series, drawn, np.arange(conditions) % len(LENGTHS), specimen.crystal, ranges, (0.9 * patterns, 1.1 * patterns), about)
 
 
 def crystal_tilt(conditions: Conditions) -> tuple[float, float]:
@@ -139,12 +156,14 @@ def _labelled(
     specimen: NDArray[np.int64],
     crystal: Crystal,
     ranges: Ranges,
+    patterns: tuple[float, float],
     attrs: dict[str, float | str],
 ) -> xr.Dataset:
     coords = {name: ("cell", [getattr(each, name) for each in conditions]) for name in ("thickness_A", "tilt_y_mrad", "tilt_x_mrad")}
     drawn_later = {
         "source_low_A": ranges.source_A[0], "source_high_A": ranges.source_A[1],
         "dose_low": ranges.dose[0], "dose_high": ranges.dose[1], "background": ranges.background,
+        "patterns_low": patterns[0], "patterns_high": patterns[1],
     }  # fmt: skip
     return xr.Dataset(
         {"series": (("cell", "direction", "term", "pixel"), series)},

@@ -120,26 +120,41 @@ def wave_squares() -> NDArray[np.float64]:
     return np.repeat((frequencies(ORDER)[1:] ** 2).sum(1).astype(float), 2)
 
 
-def sliding_series(values: NDArray[np.floating], cube: xr.DataArray, unit_cell: UnitCell) -> NDArray[np.float64]:
-    """Series in the phase, fitted to the cell around every probe position.
+class SlidingCells:
+    """Fits the series in the phase to the cell around every probe position of a scan.
 
-    Least squares; what a cell's positions do not tell is taken from the whole scan's series.
+    Least squares; what a cell's own positions do not tell is taken from the whole scan's series.
 
     Parameters
     ----------
-    values : array (scan_y, scan_x, n)
-        Patterns, or anything linear in them.
-
-    Returns
-    -------
-    array (scan_y, scan_x, term, n)
+    cube : DataArray
+        For its scan coords.
+    unit_cell : UnitCell
+    lit : bool array (position,)
+        Positions that got a pattern; the others are left out.
     """
-    terms = basis(unit_cell.phase_of(cube), ORDER)
-    shape, count = terms.shape[:2], terms.shape[2]
-    flat = terms.reshape(-1, count)
-    whole = np.linalg.lstsq(flat, values.reshape(len(flat), -1), rcond=None)[0]
-    rest = values - (flat @ whole).reshape(values.shape)
-    normal = pool_over_cell((terms[..., :, None] * terms[..., None, :]).reshape(*shape, -1), cube, unit_cell).reshape(*shape, count, count)
-    right = pool_over_cell((terms[..., None] * rest[..., None, :]).reshape(*shape, -1), cube, unit_cell).reshape(*shape, count, -1)
-    normal = normal + RIDGE * normal[..., :1, :1] * np.eye(count)
-    return np.asarray(np.linalg.solve(normal, right) + whole)
+
+    def __init__(self, cube: xr.DataArray, unit_cell: UnitCell, lit: NDArray[np.bool_]) -> None:
+        self._cube, self._unit_cell = cube, unit_cell
+        terms = basis(unit_cell.phase_of(cube), ORDER)
+        *shape, count = terms.shape
+        self._terms = (terms * lit.reshape(*shape, 1)).astype(np.float32)
+        self._whole = np.linalg.pinv(self._terms.reshape(-1, count)).astype(np.float32)
+        products: NDArray[np.float32] = (self._terms[..., :, None] * self._terms[..., None, :]).reshape(*shape, count**2)
+        normal = pool_over_cell(products, cube, unit_cell).reshape(*shape, count, count)
+        self.patterns = normal[..., 0, 0]
+        """Patterns in the cell around every position, (scan_y, scan_x)."""
+        ridge = RIDGE * np.maximum(self.patterns, 1.0)[..., None, None] * np.eye(count)
+        self._inverse = np.linalg.inv(normal + ridge).astype(np.float32)
+
+    def mean(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The whole scan's series (term, n) of values (scan_y, scan_x, n)."""
+        return np.asarray(self._whole @ values.reshape(self._whole.shape[1], -1))
+
+    def series(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cells' series (scan_y, scan_x, term, n) of patterns, or of anything linear in them, (scan_y, scan_x, n)."""
+        whole = self.mean(values)
+        rest = values - self._terms @ whole
+        products = (self._terms[..., :, None] * rest[..., None, :]).reshape(*values.shape[:2], -1)
+        right = pool_over_cell(products, self._cube, self._unit_cell)
+        return np.asarray(self._inverse @ right.reshape(*self._terms.shape, -1) + whole)
