@@ -1,4 +1,4 @@
-"""The command `polwidgets`: map a scan, train a model, simulate a scan, serve the app.
+"""The command `polwidgets`: map a scan, train a model, simulate a scan, compare all models, serve the app.
 
 Heavy modules are imported when a subcommand runs, so that ``polwidgets --help`` answers at once.
 """
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_map(commands.add_parser("map", help="map the polarization of a scan"))
     _add_train(commands.add_parser("train", help="train a model on simulated patterns"))
     _add_simulate(commands.add_parser("simulate", help="simulate a scan of a crystal"))
+    _add_benchmark(commands.add_parser("benchmark", help="train and test every model, with and without context"))
     _add_app(commands.add_parser("app", help="serve the linked views in a browser"))
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -69,6 +70,10 @@ def _add_map(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--thickness-nm", type=float, nargs=2, default=(4.0, 70.0), metavar=("LOW", "HIGH"), help="where to search (default: 4 70)"
     )
+    command.add_argument(
+        "--weights", choices=("shipped", "matched"), default="shipped",
+        help="of a named model: those that come with polwidgets where it has any, or trained here at the match (default: %(default)s)",
+    )  # fmt: skip
     command.add_argument("--augmentation", metavar="PRESET", help="of a model that is trained here (default: the scan's counting noise)")
     command.add_argument("--seed", type=int, default=0, help="of models that draw (default: %(default)s)")
     command.add_argument("--png", action="store_true", help="write a summary picture beside the output")
@@ -137,6 +142,17 @@ def _add_simulate(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_simulate)
 
 
+def _add_benchmark(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, default="benchmark", metavar="FOLDER", help="for tables and figures (default: %(default)s)")
+    command.add_argument("--quick", action="store_true", help="small training sets, one seed: about 20 minutes on two cores")
+    command.add_argument("--data", type=Path, metavar="FOLDER", help="holds knn-dev, scans that are not part of polwidgets")
+    command.add_argument("--models", nargs="+", default=[], metavar="NAME", help="registered models (default: all, few where quick)")
+    command.add_argument("--sets", nargs="+", default=[], metavar="NAME", help="test sets, for example 1S P1 (default: all, few where quick)")
+    command.add_argument("--seeds", type=int, metavar="COUNT", help="how often to train (default: 5, once where quick)")
+    command.add_argument("--quiet", action="store_true", help="do not say what is being done")
+    command.set_defaults(run=_benchmark)
+
+
 def _add_app(command: argparse.ArgumentParser) -> None:
     command.add_argument("scan", type=Path, nargs="?", help="anything pw.open_cube opens; the bundled sample without it")
     command.add_argument("map", type=Path, nargs="?", help="its map, written by `polwidgets map`")
@@ -162,6 +178,7 @@ def _map(options: argparse.Namespace) -> None:
         _open(options),
         crystal=options.crystal,
         model=pw.load_model(options.model) if trained else options.model,
+        weights=options.weights,
         augmentation=options.augmentation,
         context=options.context,
         thickness_range_A=tuple(10 * limit for limit in options.thickness_nm),
@@ -260,6 +277,34 @@ def _simulate(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
         progress=not options.quiet,
     )
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from polwidgets.analysis.benchmark.report import benchmark
+
+    if options.data is not None and not options.data.is_dir():
+        raise FileNotFoundError(f"there is no folder {options.data}; leave --data out, or give the folder that holds knn-dev")
+    said = ""
+
+    def say(step: str, fraction: float) -> None:
+        nonlocal said
+        if step != said and not options.quiet:
+            _say(f"{100 * fraction:3.0f} %  {step}")
+        said = step
+
+    try:
+        table = benchmark(
+            options.out,
+            quick=options.quick,
+            data=options.data,
+            names=options.models,
+            sets=options.sets,
+            seeds=options.seeds,
+            progress=say,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; what is finished is in {options.out}, the same command goes on") from None
+    _say(f"wrote {table}")
 
 
 def _app(options: argparse.Namespace) -> None:

@@ -52,6 +52,21 @@ def to_ase(crystal: Crystal, *, repeat: tuple[int, int, int] = (1, 1, 1), seed: 
     return atoms
 
 
+def frozen_phonons(atoms: Atoms, *, seed: int) -> Atoms:
+    """The atoms caught in thermal motion: each moved at random by its own Debye-Waller factor, independently (Einstein).
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        With the array ``debye_waller_A2``, as `to_ase` makes them; not changed.
+    """
+    moved = atoms.copy()
+    deviation = np.sqrt(atoms.arrays["debye_waller_A2"] / (8 * np.pi**2))
+    moved.positions += np.random.default_rng(seed).normal(size=atoms.positions.shape) * deviation[:, None]
+    moved.wrap()
+    return moved
+
+
 def _places(crystal: Crystal) -> dict[tuple[float, float, float], list[Site]]:
     places = defaultdict(list)
     for site in crystal.sites:

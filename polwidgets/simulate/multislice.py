@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from polwidgets.crystal.base import Crystal
-from polwidgets.crystal.export import to_ase
+from polwidgets.crystal.export import frozen_phonons, to_ase
 from polwidgets.electron import relativistic_gamma, wavelength_A
 from polwidgets.registry import parameter
 from polwidgets.simulate.base import simulators
@@ -110,11 +110,7 @@ class AbtemSimulator(ABC):
 
     def _frozen(self, crystal: Crystal, depth: int, seed: np.random.SeedSequence) -> Atoms:
         occupancy, displacement = seed.generate_state(2)
-        atoms = to_ase(crystal, repeat=(self.cells, self.cells, depth), seed=int(occupancy))
-        deviation = np.sqrt(atoms.arrays["debye_waller_A2"] / (8 * np.pi**2))
-        atoms.positions += np.random.default_rng(displacement).normal(size=atoms.positions.shape) * deviation[:, None]
-        atoms.wrap()
-        return atoms
+        return frozen_phonons(to_ase(crystal, repeat=(self.cells, self.cells, depth), seed=int(occupancy)), seed=int(displacement))
 
     @property
     def _window_cells(self) -> float:

@@ -1,0 +1,145 @@
+"""What is trained on what, and tested where."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from polwidgets.analysis.benchmark.scans import Group, ScanRecipe
+from polwidgets.analysis.benchmark.sets import all_sets, chosen
+from polwidgets.models.base import Context, models
+from polwidgets.training.filtering import Rule
+
+Recipe = Literal["study", "randomised", "matched", "none"]
+RECIPES: Final[tuple[Recipe, ...]] = ("study", "randomised", "matched")
+CONTEXTS: Final[tuple[Context, ...]] = ("pattern", "unit_cell")
+GROUPS: Final[tuple[Group, ...]] = ("study", "anomaly", "tilted", "pseudo-experimental")
+FULL_DATA: Final[Mapping[str, Mapping[str, int]]] = {
+    "study": {"positions": 64, "cells": 2},
+    "randomised": {"specimens": 60, "conditions": 40, "positions": 2},
+    "matched": {"positions": 40},
+}
+QUICK_DATA: Final[Mapping[str, Mapping[str, int]]] = {
+    "study": {"positions": 24, "cells": 2},
+    "randomised": {"specimens": 10, "conditions": 12, "positions": 4},
+    "matched": {"positions": 16},
+}
+QUICK_NETWORK: Final = {"epochs": 8, "batch": 64, "learning_rate": 1e-3}  # few patterns: smaller and longer steps
+QUICK_MODELS: Final = ("unit_cell_match", "cell_net", "pca_knn", "cnn_classifier", "cnn_regressor", "cnn_prototype")
+QUICK_SETS: Final = ("1S", "2S", "3S", "4S", "5S", "6S", "7S", "A1", "T1", "P1", "P2", "D1", "D2", "D3", "D4")
+QUICK_POSITIONS: Final = 40
+COUNTING: Final = "counting"  # electrons arriving by chance, as many as in the scan
+NOISE: Final[Mapping[Recipe, str]] = {"study": "study", "randomised": "experiment", "matched": COUNTING, "none": "none"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A model and what it learns from.
+
+    Attributes
+    ----------
+    parameters : tuple of (name, value)
+        The model's, other than its defaults.
+    recipe : {"study", "randomised", "matched", "none"}
+        Which patterns; ``none`` for models that need no training here. ``matched`` ones are made for every scan.
+    data : tuple of (name, value)
+        The recipe's sizes.
+    augmentation : str
+        A preset of perturbations, or ``"counting"`` at the matched scan's own dose.
+    filter : str
+        A rule of the magnitude filter.
+    groups : tuple of str
+        Where it is tested.
+    """
+
+    model: str
+    parameters: tuple[tuple[str, Any], ...] = ()
+    recipe: Recipe = "none"
+    data: tuple[tuple[str, int], ...] = ()
+    augmentation: str = "none"
+    filter: Rule = "none"
+    seed: int = 0
+    groups: tuple[Group, ...] = GROUPS
+
+    def content(self) -> dict[str, Any]:
+        """What the trained model depends on."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "groups"}
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        rest = [] if self.recipe == "none" else [f"{self.recipe} patterns", f"seed {self.seed}"]
+        return ", ".join([self.model, *rest])
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that a benchmark runs.
+
+    Attributes
+    ----------
+    leak_positions : int
+        Probe positions along an edge of the leak check's scans.
+    """
+
+    scans: tuple[ScanRecipe, ...]
+    trainings: tuple[Training, ...]
+    leak_positions: int
+
+
+def make_plan(
+    *, quick: bool, data: Path | None = None, names: Sequence[str] = (), sets: Sequence[str] = (), seeds: int | None = None
+) -> Plan:
+    """The quick plan or the full one.
+
+    Parameters
+    ----------
+    data : path, optional
+        Folder that holds ``knn-dev``.
+    names, sets : sequence of str
+        Models and test sets; by default the plan's own.
+    seeds : int, optional
+        How often every training is repeated; by default once in the quick plan, five times, as in the study, in the full one.
+    """
+    if seeds is not None and seeds < 1:
+        raise ValueError(f"seeds is {seeds}, expected at least 1: how often every training is repeated")
+    known = all_sets(positions=QUICK_POSITIONS if quick else 128, data=data)
+    scans = chosen(known, sets) if sets else [each for each in known if not quick or each.name in QUICK_SETS]
+    wanted = names or ([name for name in QUICK_MODELS if name in models.names()] if quick else models.names())
+    trainings = []
+    for seed in range(seeds or (1 if quick else 5)):
+        for name in wanted:
+            trainings += _trainings(name, seed, quick=quick)
+    return Plan(tuple(scans), tuple(trainings), leak_positions=16 if quick else 32)
+
+
+def _trainings(name: str, seed: int, *, quick: bool) -> list[Training]:
+    """Every way in which a model is trained."""
+    kind = models[name]
+    if kind.trains_on != "patterns":
+        # nothing is drawn: one seed says everything
+        return [Training(name)] if seed == 0 else []
+    network = name != "pca_knn"
+    made = []
+    for recipe in RECIPES:
+        parameters: dict[str, Any] = dict(QUICK_NETWORK) if quick and network else {}
+        if name == "pca_knn" and recipe == "study":
+            parameters["components"] = 20
+        data = tuple((QUICK_DATA if quick else FULL_DATA)[recipe].items())
+        groups: tuple[Group, ...] = ("pseudo-experimental",) if quick and network and recipe == "matched" else GROUPS
+        for augmentation, rule in _variants(recipe, quick=quick, network=network):
+            made.append(Training(name, tuple(parameters.items()), recipe, data, augmentation, rule, seed, groups))
+    return made
+
+
+def _variants(recipe: Recipe, *, quick: bool, network: bool) -> list[tuple[str, Rule]]:
+    """Augmentation and filter: all four ways in the full plan."""
+    noise = NOISE[recipe]
+    if not quick:
+        return [("none", "none"), ("none", "above_mean"), (noise, "none"), (noise, "above_mean")]
+    if recipe == "study":
+        return [("none", "none"), (noise, "above_mean")]
+    # networks overfit noise-free patterns, neighbours want them
+    return [(noise if network else "none", "none")]
