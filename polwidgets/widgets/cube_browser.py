@@ -10,7 +10,10 @@ from polwidgets.widgets.browser_model import CubeBrowserModel
 from polwidgets.widgets.host import BrowserPane, BrowserWidget, browser_module
 from polwidgets.widgets.view_state import ViewState
 
-ESM: Final = browser_module("maths.mjs", "preview.mjs", "requests.mjs", "canvas_view.mjs", "overlays.mjs", "cube_browser.mjs")
+ESM: Final = browser_module(
+    "maths.mjs", "detectors.mjs", "regions.mjs", "arrows.mjs", "preview.mjs", "requests.mjs", "canvas_view.mjs", "overlays.mjs",
+    "scan_panel.mjs", "pattern_panel.mjs", "cube_browser.mjs",
+)  # fmt: skip
 
 
 class CubeBrowserPane(BrowserPane):

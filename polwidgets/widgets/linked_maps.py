@@ -12,12 +12,11 @@ import xarray as xr
 from holoviews.streams import Stream, Tap
 from numpy.typing import NDArray
 
-from polwidgets.cube.reduce import virtual_image
 from polwidgets.cube.schema import UNCALIBRATED, validate
 from polwidgets.directions import NAMES
 from polwidgets.widgets.arrows import Arrows, mean_arrows
 from polwidgets.widgets.colors import COLORMAP, direction_colors
-from polwidgets.widgets.geometry import choose_detector, detector_on, mrad_per_wave_number
+from polwidgets.widgets.geometry import DetectorPixels, choose_detector, chosen_detector, detector_image, mrad_per_wave_number
 from polwidgets.widgets.map_style import (
     COLOR_BAR,
     LEGEND_PX,
@@ -33,7 +32,7 @@ from polwidgets.widgets.map_style import (
 )
 from polwidgets.widgets.view_state import ViewState
 
-DETECTOR_TRAITS: Final = ("detector_center", "detector_inner", "detector_outer")
+DETECTOR_TRAITS: Final = tuple(f"detector_{name}" for name in DetectorPixels._fields)
 SCALES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
     "linear": lambda values: values,
     "sqrt": np.sqrt,
@@ -41,7 +40,7 @@ SCALES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] =
 }
 
 ProbePosition = Stream.define("ProbePosition", row=0, column=0)
-VirtualDetector = Stream.define("VirtualDetector", center=(0.0, 0.0), inner=0.0, outer=0.0)
+VirtualDetector = Stream.define("VirtualDetector", chosen=None)
 PatternScale = Stream.define("PatternScale", scale="sqrt")
 
 
@@ -137,18 +136,14 @@ class LinkedMaps(pn.viewable.Viewer):
 
     def _virtual_image(self, cube: xr.DataArray) -> hv.DynamicMap:
         choose_detector(self.state, cube)
-        detector = VirtualDetector(**self._detector())
-        self.state.observe(lambda _: detector.event(**self._detector()), DETECTOR_TRAITS)
+        detector = VirtualDetector(chosen=chosen_detector(self.state))
+        self.state.observe(lambda _: detector.event(chosen=chosen_detector(self.state)), DETECTOR_TRAITS)
 
-        def draw(center: tuple[float, float], inner: float, outer: float) -> hv.Image:
-            image = virtual_image(cube, detector_on(cube, center, inner, outer)).values
-            return self._image(image, "virtual image")
+        def draw(chosen: DetectorPixels) -> hv.Image:
+            return self._image(detector_image(cube, chosen), "virtual image")
 
         images = hv.DynamicMap(draw, streams=[detector])
         return self._tappable(images, images.opts(cmap="gray", framewise=True, **COLOR_BAR, **plane("Virtual image", self._unit)))
-
-    def _detector(self) -> dict[str, Any]:
-        return {name.removeprefix("detector_"): getattr(self.state, name) for name in DETECTOR_TRAITS}
 
     def _tappable(self, source: Any, layers: Any = None) -> hv.DynamicMap:
         """The layers (by default the source alone) with the probe position on top; a tap moves it."""

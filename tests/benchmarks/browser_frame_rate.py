@@ -37,6 +37,10 @@ DRAGS = {
     "probe": ("Scan image", None, 0.4),
     "bright-field disk": ("Diffraction pattern", "bright field", 0.15),
     "annular dark field": ("Diffraction pattern", "annular dark field", 0.15),
+    "point": ("Diffraction pattern", "point", 0.15),
+    "segment, radius 16 px": ("Diffraction pattern", "segment", 0.15),
+    "quadrants, radius 16 px": ("Diffraction pattern", "quadrants right − left", 0.15),
+    "rectangle on the scan": ("Scan image", "rectangle", 0.4),
 }
 
 

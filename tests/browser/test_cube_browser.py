@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from synthetic import make_scan
 
-from polwidgets.cube.reduce import virtual_image
-from polwidgets.widgets.geometry import detector_on
+from polwidgets.widgets.geometry import DetectorPixels, detector_image
 
 SCAN = (20, 28)
 DETECTOR = (32, 40)
@@ -30,8 +29,8 @@ def test_the_value_at_rest_is_exact(scene):
     expect(readout).to_contain_text("(7, 11)")
     expect(readout).not_to_contain_text("≈")
     cube = make_scan()
-    detector = detector_on(cube, state["detector_center"], state["detector_inner"], state["detector_outer"])
-    truth = float(virtual_image(cube, detector).values[7, 11])
+    chosen = DetectorPixels(*(state[f"detector_{name}"] for name in DetectorPixels._fields))
+    truth = float(detector_image(cube, chosen)[7, 11])
     assert float(readout.inner_text().split("·")[-1]) == pytest.approx(truth, rel=1e-3)
 
 

@@ -63,37 +63,6 @@ test("arrow keys move the probe within the scan", () => {
   assert.equal(maths.stepProbe("Tab", [3, 2], scan, 1), null);
 });
 
-const ring = { center: [10, 20], inner: 4, outer: 8 };
-const shape = [32, 40];
-
-test("a detector is grabbed at its edges and its body", () => {
-  assert.equal(maths.grabDetector(ring, [10, 28.4], 1), "outer");
-  assert.equal(maths.grabDetector(ring, [10, 16.3], 1), "inner");
-  assert.equal(maths.grabDetector(ring, [10, 26], 1), "body");
-  assert.equal(maths.grabDetector(ring, [10, 20], 1), "body");
-  assert.equal(maths.grabDetector(ring, [10, 30], 1), null);
-  assert.equal(maths.grabDetector({ center: [10, 20], inner: 0, outer: 1 }, [10, 20], 3), "body", "a small disk stays movable");
-});
-
-test("dragging moves or resizes and keeps the detector sane", () => {
-  assert.deepEqual(maths.dragDetector(ring, "body", [9, 21], [12, 16], shape).center, [13, 15]);
-  assert.deepEqual(maths.dragDetector(ring, "body", [0, 0], [99, -99], shape).center, [31, 0]);
-  assert.equal(maths.dragDetector(ring, "outer", [0, 0], [13, 24], shape).outer, 5);
-  assert.equal(maths.dragDetector(ring, "outer", [0, 0], [10, 20], shape).outer, 4.5, "outside of the inner radius");
-  assert.equal(maths.dragDetector(ring, "inner", [0, 0], [10, 35], shape).inner, 7.5, "inside of the outer radius");
-  assert.deepEqual(ring, { center: [10, 20], inner: 4, outer: 8 }, "the input stays as it is");
-});
-
-test("keys move and resize the detector", () => {
-  assert.deepEqual(maths.stepDetector("ArrowUp", ring, shape, 5).center, [5, 20]);
-  assert.equal(maths.stepDetector("+", ring, shape, 1).outer, 8.5);
-  assert.equal(maths.stepDetector("-", ring, shape, 1).outer, 7.5);
-  assert.equal(maths.stepDetector("]", ring, shape, 1).inner, 4.5);
-  assert.equal(maths.stepDetector("[", { ...ring, inner: 0.2 }, shape, 1).inner, 0);
-  assert.equal(maths.stepDetector("-", { ...ring, inner: 0, outer: 0.6 }, shape, 1).outer, 0.5);
-  assert.equal(maths.stepDetector("x", ring, shape, 1), null);
-});
-
 test("bytes of a trait are read whichever way a host wraps them", () => {
   const bytes = new Uint8Array([9, 1, 0, 2, 0]);
   const inside = new DataView(bytes.buffer, 1, 4);

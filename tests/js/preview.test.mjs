@@ -66,10 +66,10 @@ test("a pattern comes back as it was, within its quantisation", () => {
 test("images of disks and rings are the sums over them", () => {
   const preview = makePreview(1, 16);
   for (const ring of [
-    { center: [5, 6], inner: 0, outer: 3.3 },
-    { center: [4.6, 7.9], inner: 1.7, outer: 4.2 },
-    { center: [1, 12.5], inner: 0, outer: 4 }, // cut by the detector's edge
-    { center: [5, 6], inner: 0, outer: 0.8 },
+    { shape: "ring", center: [5, 6], inner: 0, outer: 3.3, angles: [0, 0] },
+    { shape: "ring", center: [4.6, 7.9], inner: 1.7, outer: 4.2, angles: [0, 0] },
+    { shape: "ring", center: [1, 12.5], inner: 0, outer: 4, angles: [0, 0] }, // cut by the detector's edge
+    { shape: "ring", center: [5, 6], inner: 0, outer: 0.8, angles: [0, 0] },
   ]) {
     const image = preview.image(ring);
     for (let y = 0; y < scan[0]; y++) {
@@ -86,7 +86,7 @@ test("a detector over everything sums everything, binned or not", () => {
   let truth = 0;
   for (let ky = 0; ky < detector[0]; ky++) for (let kx = 0; kx < detector[1]; kx++) truth += intensity(1, 2, ky, kx);
   for (const binning of [1, 2, 4]) {
-    const found = makePreview(binning, 16).image({ center: [5, 6], inner: 0, outer: 50 })[1 * scan[1] + 2];
+    const found = makePreview(binning, 16).image({ shape: "ring", center: [5, 6], inner: 0, outer: 50, angles: [0, 0] })[1 * scan[1] + 2];
     assert.ok(Math.abs(found - truth) < 1e-3 * truth, `binning ${binning}: ${found} instead of ${truth}`);
   }
 });
@@ -95,9 +95,33 @@ test("rows that have not arrived repeat the nearest", () => {
   const preview = makePreview(1, 16, [2]);
   assert.equal(preview.complete, false);
   assert.deepEqual(preview.pattern([0, 1]), preview.pattern([2, 1]));
-  const image = preview.image({ center: [5, 6], inner: 0, outer: 3 });
+  const image = preview.image({ shape: "ring", center: [5, 6], inner: 0, outer: 3, angles: [0, 0] });
   assert.deepEqual(image.slice(0, 4), image.slice(8, 12));
   assert.equal(makePreview(1, 16, []).pattern([0, 0]), null);
-  assert.equal(makePreview(1, 16, []).image({ center: [5, 6], inner: 0, outer: 3 }), null);
+  assert.equal(makePreview(1, 16, []).image({ shape: "ring", center: [5, 6], inner: 0, outer: 3, angles: [0, 0] }), null);
   assert.equal(makePreview(1, 16).complete, true);
+});
+
+test("centres of mass are those of the patterns", () => {
+  for (const binning of [1, 2]) {
+    const { moments } = makePreview(binning, 16);
+    let [total, down, right] = [0, 0, 0];
+    for (let ky = 0; ky < detector[0]; ky++) {
+      for (let kx = 0; kx < detector[1]; kx++) {
+        const value = intensity(2, 3, ky, kx);
+        total += value;
+        down += ky * value;
+        right += kx * value;
+      }
+    }
+    const found = moments.slice(3 * (2 * scan[1] + 3), 3 * (2 * scan[1] + 4));
+    [total, down / total, right / total].forEach((truth, i) => assert.ok(Math.abs(found[i] - truth) < (binning === 1 ? 2e-4 : 0.02) * truth, `${found}`));
+  }
+});
+
+test("the mean pattern of positions, and of those that have arrived", () => {
+  const preview = makePreview(1, 16, [0, 2]);
+  const mean = preview.meanPattern([[0, 1], [1, 2], [2, 3]]);
+  assert.ok(Math.abs(mean[5] - (intensity(0, 1, 0, 5) + intensity(2, 3, 0, 5)) / 2) < 0.01);
+  assert.equal(preview.meanPattern([[1, 1]]), null);
 });

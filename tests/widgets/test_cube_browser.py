@@ -34,9 +34,9 @@ def test_both_hosts_share_the_model(scan):
 
 def test_a_request_is_answered_where_it_came_from(scan):
     browser = pw.CubeBrowser(scan)
-    browser.request = {"id": "a:1", "kind": "pattern", "probe": [0, 0]}
+    browser.request = {"id": "a:1", "kind": "pattern", "probe": [0, 0], "region": []}
     assert browser.reply["id"] == "a:1"
     pane = browser.__panel__()
-    pane.request = {"id": "b:1", "kind": "chunk", "index": 0}
+    pane.request = {"id": "b:1", "kind": "chunk", "index": 0, "cube": 0}
     assert pane.reply["id"] == "b:1"
     assert len(pane.reply["data"]) > 0

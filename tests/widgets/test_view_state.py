@@ -19,7 +19,17 @@ def test_a_misspelt_value_is_refused():
         ViewState(prob=(1, 2))
 
 
-@pytest.mark.parametrize("values", [{"probe": (1.5, 2)}, {"detector_inner": -1.0}, {"pattern_scale": "cubic"}, {"scan_limits": (1.0,)}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"probe": (1.5, 2)},
+        {"detector_inner": -1.0},
+        {"pattern_scale": "cubic"},
+        {"scan_limits": (1.0,)},
+        {"region": ((0, 0), (1, 1))},
+        {"detector_shape": "square"},
+    ],
+)
 def test_impossible_values_are_refused(values):
     with pytest.raises(traitlets.TraitError):
         ViewState(**values)

@@ -1,7 +1,5 @@
-// The cube browser's arithmetic: no document, no model, so that Node can test it.
+// The widgets' arithmetic: no document, no model, so that Node can test it.
 // Images are typed arrays in C order; positions and centres are [row, column], rows grow downward.
-
-/** @typedef {{center: number[], inner: number, outer: number}} Detector  lengths in detector pixels */
 
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
@@ -74,49 +72,14 @@ export const toImage = ({ zoom, left, top }, x, y) => [(y - top) / zoom - 0.5, (
 /** Image [row, column] to canvas [x, y]. */
 export const toCanvas = ({ zoom, left, top }, [row, column]) => [left + (column + 0.5) * zoom, top + (row + 0.5) * zoom];
 
-const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+/** [down, right] of the arrow keys. */
+export const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** The probe position that an arrow key leads to, or null for another key. */
 export function stepProbe(key, [row, column], [rows, columns], stride) {
   if (!ARROWS[key]) return null;
   const [down, right] = ARROWS[key];
   return [clamp(row + stride * down, 0, rows - 1), clamp(column + stride * right, 0, columns - 1)];
-}
-
-/** Which part of a detector is at [row, column]: "outer" or "inner" edge, "body", or null; reach in detector pixels. */
-export function grabDetector({ center, inner, outer }, [row, column], reach) {
-  const radius = Math.hypot(row - center[0], column - center[1]);
-  const fromOuter = Math.abs(radius - outer);
-  const fromInner = inner > 0 ? Math.abs(radius - inner) : Infinity;
-  // a small disk must stay movable: its edge takes only the outer half of the way to the centre
-  if (Math.min(fromOuter, fromInner) <= Math.min(reach, radius < outer ? outer / 2 : reach)) {
-    return fromOuter <= fromInner ? "outer" : "inner";
-  }
-  return radius < outer ? "body" : null;
-}
-
-/** The detector after its part was dragged from one [row, column] to another, kept within the pattern. */
-export function dragDetector(detector, part, from, to, [rows, columns]) {
-  const radius = Math.hypot(to[0] - detector.center[0], to[1] - detector.center[1]);
-  const largest = Math.hypot(rows, columns);
-  if (part === "outer") return { ...detector, outer: clamp(radius, Math.max(0.5, detector.inner + 0.5), largest) };
-  if (part === "inner") return { ...detector, inner: clamp(radius, 0, detector.outer - 0.5) };
-  const center = [detector.center[0] + to[0] - from[0], detector.center[1] + to[1] - from[1]];
-  return { ...detector, center: [clamp(center[0], 0, rows - 1), clamp(center[1], 0, columns - 1)] };
-}
-
-const RESIZES = { "+": [0, 0.5], "=": [0, 0.5], "-": [0, -0.5], "]": [0.5, 0], "[": [-0.5, 0] };
-
-/** The detector that a key leads to (arrows move, + and - change the outer, ] and [ the inner radius), or null for another key. */
-export function stepDetector(key, detector, shape, stride) {
-  if (ARROWS[key]) {
-    const [down, right] = ARROWS[key];
-    return dragDetector(detector, "body", [0, 0], [stride * down, stride * right], shape);
-  }
-  if (!RESIZES[key]) return null;
-  const [inward, outward] = RESIZES[key];
-  const outer = clamp(detector.outer + outward, Math.max(0.5, detector.inner + 0.5), Math.hypot(...shape));
-  return { ...detector, outer, inner: clamp(detector.inner + inward, 0, outer - 0.5) };
 }
 
 /** Bytes of a trait, whichever way the host wraps them, as a typed array of their own (aligned) memory. */

@@ -1,41 +1,33 @@
 // The preview of a cube that the browser holds, and the images of virtual detectors on it. No document, no model.
+import { rowIntervals } from "./detectors.mjs";
 import { clamp } from "./maths.mjs";
 
-/** Parts of a detector pixel row, and how much of the row each makes up, that lie within a circle. */
-function chords(row, center, radius) {
-  const slices = 4;
-  const found = [];
-  for (let k = 0; k < slices; k++) {
-    const distance = row + (k + 0.5) / slices - 0.5 - center[0];
-    if (Math.abs(distance) < radius) {
-      const half = Math.sqrt(radius * radius - distance * distance);
-      // pixel edges count from 0: the centre of pixel 0 is at 0.5
-      found.push([center[1] - half + 0.5, center[1] + half + 0.5, 1 / slices]);
-    }
-  }
-  return found;
-}
+const SLICES = 4; // of a detector row: the soft edge of a detector
 
 /**
  * The preview of a cube: whole patterns of the scan rows that have arrived, and, arranged by detector pixel, running sums
- * along detector rows, with which the image of any disk or ring costs a few array additions whatever its area.
+ * along detector rows, with which the image of any virtual detector costs a few array additions whatever its area.
  */
 export class Preview {
   /**
    * @param {{scan: number[], detector: number[], shape: number[], binning: number, bits: number}} sizes
    *   scan and detector shape of the cube; shape, binning and bits of a preview pattern
+   *   images: whether images and centres of mass will be asked for, or patterns only
    */
-  constructor({ scan, detector, shape, binning, bits }) {
-    Object.assign(this, { scan, detector, shape, binning });
+  constructor({ scan, detector, shape, binning, bits, images = true }) {
+    Object.assign(this, { scan, detector, shape, binning, images });
     this.top = 2 ** bits - 1;
     this.rows = new Array(scan[0]).fill(null);
     this.arrived = 0;
+    if (!images) return;
     // 64 MiB of running sums at most
     this.cell = binning;
     const positions = scan[0] * scan[1];
     const cells = (size) => Math.ceil(size / this.cell);
     while (positions * cells(detector[0]) * (cells(detector[1]) + 1) > 2 ** 24) this.cell += binning;
     this.cells = [cells(detector[0]), cells(detector[1])];
+    // per position: intensity, and centre of mass (row, column) in detector pixels
+    this.moments = new Float32Array(3 * positions);
     this.sums = new Float32Array(this.cells[0] * (this.cells[1] + 1) * positions);
   }
 
@@ -47,6 +39,7 @@ export class Preview {
   add(row, quantised, lowest, highest) {
     if (!this.rows[row]) this.arrived++;
     this.rows[row] = { quantised, lowest, factor: (highest - lowest) / (this.top * this.top) };
+    if (!this.images) return;
     const [height, width] = this.shape;
     const [cellRows, cellColumns] = this.cells;
     const positions = this.scan[0] * this.scan[1];
@@ -56,14 +49,21 @@ export class Preview {
     for (let column = 0; column < this.scan[1]; column++) {
       this.pattern([row, column], pattern);
       sums.fill(0);
+      let [total, totalRow, totalColumn] = [0, 0, 0];
       for (let y = 0, i = 0; y < height; y++) {
         const tall = Math.min(this.binning, this.detector[0] - y * this.binning);
         const first = Math.floor(y / grouped) * cellColumns;
         for (let x = 0; x < width; x++, i++) {
           const wide = Math.min(this.binning, this.detector[1] - x * this.binning);
-          sums[first + Math.floor(x / grouped)] += pattern[i] * tall * wide;
+          const counts = pattern[i] * tall * wide;
+          sums[first + Math.floor(x / grouped)] += counts;
+          total += counts;
+          totalRow += counts * (y * this.binning + (tall - 1) / 2);
+          totalColumn += counts * (x * this.binning + (wide - 1) / 2);
         }
       }
+      const middle = total > 0 ? [totalRow / total, totalColumn / total] : [NaN, NaN];
+      this.moments.set([total, ...middle], 3 * (row * this.scan[1] + column));
       let target = row * this.scan[1] + column;
       for (let y = 0; y < cellRows; y++) {
         let running = 0;
@@ -99,8 +99,22 @@ export class Preview {
     return into;
   }
 
+  /** Mean of the patterns at some positions [row, column] of rows that have arrived, at most `most` of them; or null. */
+  meanPattern(positions, most = 256) {
+    const arrived = positions.filter(([row]) => this.rows[row]);
+    if (!arrived.length) return null;
+    const step = Math.ceil(arrived.length / most);
+    const chosen = arrived.filter((_, i) => i % step === 0);
+    const [sum, one] = [new Float32Array(this.shape[0] * this.shape[1]), new Float32Array(this.shape[0] * this.shape[1])];
+    for (const position of chosen) {
+      this.pattern(position, one);
+      for (let i = 0; i < sum.length; i++) sum[i] += one[i] / chosen.length;
+    }
+    return sum;
+  }
+
   /** What each entry of the running sums contributes to a detector's image: [entry, weight] pairs. */
-  weights({ center, inner, outer }) {
+  weights(virtual) {
     const [cellRows, cellColumns] = this.cells;
     const nodes = cellColumns + 1;
     const dense = new Float64Array(cellRows * nodes);
@@ -114,10 +128,12 @@ export class Preview {
     for (let row = 0; row < this.detector[0]; row++) {
       const cellRow = Math.floor(row / this.cell);
       const tall = Math.min(this.cell, this.detector[0] - cellRow * this.cell);
-      for (const [radius, sign] of [[outer, 1], [inner, -1]]) {
-        for (const [from, to, share] of chords(row, center, radius)) {
-          add(cellRow, to, (sign * share) / tall);
-          add(cellRow, from, (-sign * share) / tall);
+      for (let slice = 0; slice < SLICES; slice++) {
+        for (const [from, to, sign] of rowIntervals(virtual, row + (slice + 0.5) / SLICES - 0.5)) {
+          const weight = sign / (SLICES * tall);
+          // here pixel edges count from 0: the centre of pixel 0 is at 0.5
+          add(cellRow, to + 0.5, weight);
+          add(cellRow, from + 0.5, -weight);
         }
       }
     }
