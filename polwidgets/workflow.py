@@ -7,7 +7,7 @@ import inspect as signatures
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import xarray as xr
 
@@ -19,20 +19,24 @@ from polwidgets.cube.schema import require, require_calibrated, validate
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
+from polwidgets.models.shipped import has_shipped, load_shipped
 from polwidgets.perturb.base import Perturbation
 from polwidgets.perturb.dose import Dose
 from polwidgets.perturb.presets import preset
 from polwidgets.progress import Progress, reporter
+from polwidgets.training.cell_recipes import matched_cells, randomised_cells
 from polwidgets.training.filtering import Rule, check_rule, magnitude_filter
 from polwidgets.training.matched import matched_patterns
 from polwidgets.training.randomised import randomised_patterns
 from polwidgets.training.study import study_patterns
 
 Named: TypeAlias = "str | Model"
+Weights: TypeAlias = Literal["shipped", "matched"]
 Augmentation: TypeAlias = "str | Sequence[Perturbation]"
 
 RECIPES: Final[dict[str, dict[str, Callable[..., xr.Dataset]]]] = {
     "patterns": {"study": study_patterns, "randomised": randomised_patterns, "matched": matched_patterns},
+    "cells": {"randomised": randomised_cells, "matched": matched_cells},
 }
 """Where training sets come from, by what a model trains on; a matched one takes specimen and scan, the others a crystal."""
 AUGMENTATION: Final = {"study": "study", "randomised": "experiment"}
@@ -46,6 +50,7 @@ def map_polarization(
     context: Context = "unit_cell",
     specimen: SpecimenFit | None = None,
     thickness_range_A: tuple[float, float] = (40.0, 700.0),
+    weights: Weights = "shipped",
     augmentation: Augmentation | None = None,
     seed: int = 0,
     progress: bool | Progress = False,
@@ -62,11 +67,14 @@ def map_polarization(
     crystal : str or Crystal
         A registered name, or a part with a polar displacement.
     model : str or Model
-        A registered name, to be trained here, or a trained model.
+        A registered name, or a trained model.
     context : {"unit_cell", "pattern"}
         Pool the evidence over one unit cell, or let every pattern speak for itself.
     specimen : SpecimenFit, optional
         A match of this scan, or of a larger one that it is a part of, made before (`pw.match`).
+    weights : {"shipped", "matched"}
+        What a model that is named knows: the weights that come with polwidgets, trained on drawn specimens, or what it
+        learns here from simulation at the match. Models of which no weights are shipped are always trained here.
     augmentation : str or sequence of Perturbation, optional
         Drawn for the training patterns of a model that is trained here: a preset's name, or parts. By default counting
         noise of the scan's own dose.
@@ -90,18 +98,22 @@ def map_polarization(
         raise ValueError(
             f"{type(part).__name__} has no polar displacement, so it has no polarization to map; give displacement_A, or another crystal"
         )
-    estimator = models.build(model) if isinstance(model, str) else model
-    if augmentation is not None and not isinstance(model, str):
-        raise ValueError("augmentation is for a model that is trained here; give the model's name, or leave augmentation out")
+    if weights not in get_args(Weights):
+        raise ValueError(f"weights must be one of {', '.join(get_args(Weights))}, got {weights!r}")
+    shipped = isinstance(model, str) and weights == "shipped" and has_shipped(model)
+    if augmentation is not None and (shipped or not isinstance(model, str)):
+        raise ValueError("augmentation is for a model that is trained here; give the model's name and weights='matched', or leave it out")
     parts = _parts(augmentation)
-    if context not in get_args(Context):
-        raise ValueError(f"context must be one of {', '.join(get_args(Context))}, got {context!r}")
+    estimator = model if not isinstance(model, str) else load_shipped(model) if shipped else models.build(model)
+    if context not in estimator.contexts:
+        raise ValueError(f"context must be one of {', '.join(estimator.contexts)}, got {context!r} for {models.name_of(estimator)}")
     # a single pattern of a scan that has been matched needs no cell around it
     alone = context == "pattern" and specimen is not None
     cube, specimen = _matched(cube, part, specimen, thickness_range_A, alone=alone, report=report)
-    if isinstance(model, str) and estimator.trains_on == "specimen":
+    to_train = isinstance(model, str) and not shipped
+    if to_train and estimator.trains_on == "specimen":
         estimator.fit(specimen, seed=seed, progress=report)
-    elif isinstance(model, str):
+    elif to_train:
         training = RECIPES[estimator.trains_on]["matched"](specimen, cube, seed=seed, progress=report)
         estimator.fit(training, augmentation=_counting_noise(specimen) if parts is None else parts, seed=seed, progress=report)
     prediction = estimator.predict(cube, specimen, context=context, progress=report)
@@ -156,6 +168,8 @@ def train_model(
     recipes = RECIPES[estimator.trains_on]
     if recipe not in recipes:
         raise ValueError(f"unknown recipe {recipe!r} for {models.name_of(estimator)}; there are {', '.join(recipes)}")
+    if keep != "none" and estimator.trains_on != "patterns":
+        raise ValueError(f"keep={keep!r} filters patterns, and {models.name_of(estimator)} learns from {estimator.trains_on}; leave it out")
     part = crystals.build(crystal) if isinstance(crystal, str) else crystal
     parts = _parts(AUGMENTATION.get(recipe) if augmentation is None else augmentation)
     if recipe == "matched":

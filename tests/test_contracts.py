@@ -211,14 +211,17 @@ def fitted(name: str, scan: xr.DataArray, specimen: SpecimenFit) -> Model:
     model = models.build(name, **hasty)
     if model.trains_on == "specimen":
         return model.fit(specimen, seed=5, progress=silent)
+    if model.trains_on == "cells":
+        from polwidgets.training.cell_recipes import matched_cells
+
+        return model.fit(matched_cells(specimen, scan, conditions=3, seed=5, progress=silent), seed=5, progress=silent)
     from polwidgets.training.matched import matched_patterns
 
     return model.fit(matched_patterns(specimen, scan, positions=4, seed=5, progress=silent), seed=5, progress=silent)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("context", ["unit_cell", "pattern"])
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize(("name", "context"), [(name, context) for name in models for context in models[name].contexts])
 def test_models_predict_the_same_again_and_leave_the_scan_alone(
     name: str, context: Context, matched: tuple[xr.DataArray, SpecimenFit]
 ) -> None:
