@@ -60,7 +60,7 @@ def benchmark(
     KeyError
         Unknown model or test set.
     ModuleNotFoundError
-        A program is missing that the sets or the figures need.
+        abTEM is missing, and a set needs it.
     """
     plan = make_plan(quick=quick, data=data, names=names, sets=sets, seeds=seeds)
     _check_programs(plan)
@@ -91,9 +91,8 @@ def _made() -> str:
 
 def _check_programs(plan: Plan) -> None:
     """Fail before the work, not in the middle of it."""
-    needs = {"matplotlib": "the figures"}
-    if supercells := [scan.name for scan in plan.scans if isinstance(scan, SupercellScan)]:
-        needs["abtem"] = f"the test sets {', '.join(supercells)}"
-    for program, purpose in needs.items():
-        if importlib.util.find_spec(program) is None:
-            raise ModuleNotFoundError(f"{purpose} need {program}, which is not installed; pip install 'polwidgets[benchmark]'")
+    supercells = [scan.name for scan in plan.scans if isinstance(scan, SupercellScan)]
+    if supercells and importlib.util.find_spec("abtem") is None:
+        raise ModuleNotFoundError(
+            f"the test sets {', '.join(supercells)} need abTEM, which is not installed; pip install 'polwidgets[sim]', or choose others"
+        )

@@ -114,7 +114,6 @@ def test_progress_names_pieces_and_grows(plan: Callable[..., Plan], tmp_path: Pa
 
 @pytest.mark.usefixtures("fake")
 def test_the_report(plan: Callable[..., Plan], tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     work = Benchmark(plan(seeds=2, shift=4), tmp_path / "cache")
     work.run()
     text = write_report(work, tmp_path).read_text(encoding="utf-8")
