@@ -18,6 +18,7 @@ FLOOR = {
     "app": 6, "cli": 6, "__main__": 6,
 }  # fmt: skip
 BESIDE = {
+    ("deformation", "directions"),
     ("simulate", "crystal"),
     ("simulate", "cube"),  # a simulated scan is a cube
     ("perturb", "cube"),

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Reference: TypeAlias = "xr.DataArray | NDArray[Any] | Sequence[float]"
 
 AUTO: Final = "template"
+BLOCK_BYTES: Final = 2**20  # ten patterns or so: a disk fit is long for its bytes
 REASONS: Final = (
     "good", "no electrons", "no disks", "no lattice", "another lattice than the reference", "disks of a second lattice", "saturated",
     "poor fit",
@@ -111,7 +112,7 @@ def _measure(
         return measure_lattices(patterns, preparation, detector, refine), np.nansum(patterns, axis=(1, 2), dtype=float)
 
     done = 0
-    for place, (found, total) in map_blocks(cube, job):
+    for place, (found, total) in map_blocks(cube, job, block_bytes=BLOCK_BYTES):
         part = {
             "parameters": found.fit.parameters, "covariance": found.fit.covariance, "deviation": found.fit.deviation,
             "count": np.where(found.lattices.count > 0, found.fit.count, 0), "explained": found.lattices.explained,

@@ -28,8 +28,8 @@ class Block(NamedTuple):
     scan_x: slice
 
 
-def scan_blocks(cube: xr.DataArray) -> list[Block]:
-    """Blocks of about 8 MB that tile the scan; those of a dask cube follow its chunks, so that none is computed twice."""
+def scan_blocks(cube: xr.DataArray, block_bytes: int = BLOCK_BYTES) -> list[Block]:
+    """Blocks of about this size that tile the scan; those of a dask cube follow its chunks, so that none is computed twice."""
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     if cube.chunks:
@@ -37,24 +37,24 @@ def scan_blocks(cube: xr.DataArray) -> list[Block]:
     else:
         height, width = cube.shape[:2]
         pattern_bytes = cube.dtype.itemsize * math.prod(cube.shape[2:])
-        columns = _split(width, max(1, BLOCK_BYTES // pattern_bytes))
-        rows = _split(height, max(1, BLOCK_BYTES // (pattern_bytes * width)))
+        columns = _split(width, max(1, block_bytes // pattern_bytes))
+        rows = _split(height, max(1, block_bytes // (pattern_bytes * width)))
     return [Block(y, x) for y in _slices(rows) for x in _slices(columns)]
 
 
 def map_blocks(
-    cube: xr.DataArray, function: Callable[[NDArray[Any]], Result], *, label: str | None = None
+    cube: xr.DataArray, function: Callable[[NDArray[Any]], Result], *, label: str | None = None, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[tuple[Block, Result]]:
     """Apply a function to every block of patterns (y, x, ky, kx), in as many threads as there are cores.
 
     NumPy releases the interpreter in what the reductions do. No more blocks are in memory than there are threads.
-    With a `label`, a pass that takes long shows its progress.
+    With a `label`, a pass that takes long shows its progress. Work that is long for its bytes asks for smaller blocks.
     """
 
     def job(block: Block) -> tuple[Block, Result]:
         return block, function(load(cube, block))
 
-    blocks = scan_blocks(cube)
+    blocks = scan_blocks(cube, block_bytes)
     with ThreadPoolExecutor(workers(), thread_name_prefix="polwidgets") as pool:
         done = pool.map(job, blocks)
         try:

@@ -14,13 +14,16 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from polwidgets.disks.probe import TABLE_PX, DiskProbe
 
 DEGREE: Final = 3
+POWERS: Final = tuple((i, order - i) for order in range(DEGREE + 1) for i in range(order + 1))
 PRIOR: Final = 2.0  # standard deviation of the polynomial's terms over the mean
 STIFF: Final = 0.15  # the same at first, when places are still unknown
 BORDER_PX: Final = 3.0  # of background around a disk
+CHUNK: Final = 64  # disks at once: what they need stays in the processor's cache
 FLOOR: Final = 0.3  # electrons a pixel: least variance
 
 
@@ -64,77 +67,87 @@ class DiskFit:
     """
 
     def __init__(self, patterns: torch.Tensor, good: torch.Tensor, probe: DiskProbe, *, gain: float, clear_px: float = np.inf) -> None:
-        self._patterns, self._good, self._probe, self._gain = patterns, good, probe, gain
-        self._half = int(np.ceil(min(probe.longest_px + BORDER_PX - 1, clear_px)))
+        self._probe, self._gain = probe, gain
         self._reach = min(probe.radius_px + BORDER_PX, clear_px)
         kind = {"dtype": patterns.dtype, "device": patterns.device}
         self._shape = torch.from_numpy(probe.shape).to(**kind)
-        self._profile, self._slope = (torch.from_numpy(table).to(**kind) for table in (probe.profile, probe.slope))
-        powers = [(i, order - i) for order in range(DEGREE + 1) for i in range(order + 1)]
-        self._powers = powers
-        self._derivatives = [torch.from_numpy(_derivative(powers, axis)).to(**kind) / probe.radius_px for axis in (0, 1)]
-        self._varies = torch.tensor([float(sum(power) > 0) for power in powers], **kind)
-        side = torch.arange(-self._half, self._half + 1, device=patterns.device)
-        self._window = torch.stack(torch.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
+        self._tables = torch.from_numpy(np.stack([probe.profile, probe.slope])).to(**kind)
+        self._order = torch.tensor([sum(power) for power in POWERS], **kind)
+        self._derivatives = torch.from_numpy(np.stack([_derivative(axis) for axis in (0, 1)])).to(**kind) / probe.radius_px
+        # a place is up to half a pixel's diagonal from the middle of its window
+        farthest = self._reach * float(np.linalg.norm(np.linalg.inv(probe.shape), 2)) + 0.71
+        self._margin = int(farthest) + 1
+        side = torch.arange(-self._margin, self._margin + 1, device=patterns.device)
+        window = torch.stack(torch.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
+        self._window = window[torch.linalg.vector_norm(window.to(**kind), dim=1) < farthest]
+        border = (self._margin,) * 4
+        self._patterns, self._good = (torch.nn.functional.pad(each, border) for each in (patterns, good))
 
-    def at(self, index: torch.Tensor, places: torch.Tensor, coefficients: torch.Tensor | None = None, prior: float = PRIOR) -> DiskLikelihood:
+    def at(
+        self, index: torch.Tensor, places: torch.Tensor, coefficients: torch.Tensor | None = None, prior: float = PRIOR
+    ) -> DiskLikelihood:
         """Likelihood of disks at `places` (disk, 2) of patterns `index` (disk,).
 
         The `coefficients` of a previous step sharpen the weights.
         """
+        parts = [slice(start, start + CHUNK) for start in range(0, max(len(index), 1), CHUNK)]
+        found = [self._part(index[each], places[each], None if coefficients is None else coefficients[each], prior) for each in parts]
+        return DiskLikelihood(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+    def _part(
+        self, index: torch.Tensor, places: torch.Tensor, coefficients: torch.Tensor | None, prior: float
+    ) -> tuple[torch.Tensor, ...]:
         data, good, offset = self._gather(index, places)
         distance = torch.linalg.vector_norm(offset, dim=-1)
         good = good & (distance < self._reach)
         profile, slope = self._look_up(distance)
+        steepness = slope / distance.clamp(min=1e-3)
         scaled = offset / self._probe.radius_px
-        ones = torch.ones_like(distance)
-        down, right = ([ones, x, x * x, x * x * x] for x in (scaled[..., 0], scaled[..., 1]))
-        terms = torch.stack([down[i] * right[j] for i, j in self._powers], -1)
-        fall = -slope[..., None] * offset / distance.clamp(min=1e-6)[..., None]
-        variance = self._probe.edge_px**2
-        smeared = sum((terms @ each) * fall[..., axis, None] for axis, each in enumerate(self._derivatives))
-        basis = torch.cat([terms * profile[..., None] + variance * smeared, ones[..., None]], -1)
+        terms = _monomials(scaled[..., 0], scaled[..., 1])
+        # the gradient of a term of order n along the radius is n times the term (Euler)
+        radial = profile[..., None] - self._probe.edge_px**2 * self._order * steepness[..., None]
+        basis = torch.cat([terms * radial, torch.ones_like(terms[..., :1])], -1)
         if coefficients is None:
             expected, mean = data, (data * good).amax(1)
         else:
             expected, mean = (basis @ coefficients[..., None])[..., 0], coefficients[:, 0]
         weight = good / (self._gain * expected.clamp(min=FLOOR * self._gain))
         weighted = basis * weight[..., None]
-        normal = weighted.mT @ basis
-        tightness = self._varies / (prior * mean.clamp(min=self._gain)[:, None]) ** 2 + 1e-9
-        normal = normal + torch.diag_embed(torch.nn.functional.pad(tightness, (0, 1), value=1e-9))
+        tightness = (self._order > 0) / (prior * mean.clamp(min=self._gain)[:, None]) ** 2 + 1e-9
+        normal = weighted.mT @ basis + torch.diag_embed(torch.nn.functional.pad(tightness, (0, 1), value=1e-9))
         inverse = torch.linalg.inv(normal.double()).to(normal)
-        coefficients = (inverse @ (weighted * data[..., None]).sum(1)[..., None])[..., 0]
+        coefficients = (inverse @ (weighted.mT @ data[..., None]))[..., 0]
         residual = data - (basis @ coefficients[..., None])[..., 0]
-        inside = coefficients[:, :-1, None]
-        filling = (terms @ inside)[..., 0]
-        tilt = torch.cat([terms @ (each @ inside) for each in self._derivatives], -1)
+        inside = coefficients[:, :-1]
+        filling = (terms @ inside[..., None])[..., 0]
+        lower = len(self._derivatives[0])
+        tilt = terms[..., :lower] @ torch.einsum("xlt,dt->dlx", self._derivatives, inside)
         # the place moves opposite to the offset, which the matrix takes to the circle
-        change = -(tilt * profile[..., None] + filling[..., None] * fall) @ self._shape
+        change = ((filling * steepness)[..., None] * offset - tilt * profile[..., None]) @ self._shape
         moved = change * weight[..., None]
-        gradient = (moved * residual[..., None]).sum(1)
+        gradient = (moved.mT @ residual[..., None])[..., 0]
         mixed = moved.mT @ basis
         information = moved.mT @ change - mixed @ inverse @ mixed.mT
         freedom = (good.sum(1) - basis.shape[-1]).clamp(min=1)
         misfit = (weight * residual**2).sum(1) / freedom
-        intensity = ((filling * profile) * (distance < self._probe.radius_px + 3 * self._probe.edge_px)).sum(1)
-        return DiskLikelihood(gradient, information, coefficients, misfit, intensity)
+        return gradient, information, coefficients, misfit, (filling * profile).sum(1)
 
     def _gather(self, index: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Pixels around places: intensity, whether they count, and offset from the place on the probe's circle."""
         rows, columns = self._patterns.shape[1:]
-        pixels = places.round().long()[:, None] + self._window
-        inside = ((pixels >= 0) & (pixels < torch.tensor([rows, columns], device=pixels.device))).all(-1)
-        flat = (index[:, None] * rows + pixels[..., 0].clamp(0, rows - 1)) * columns + pixels[..., 1].clamp(0, columns - 1)
-        data = self._patterns.reshape(-1)[flat]
-        good = self._good.reshape(-1)[flat] & inside
-        return data, good, (pixels.to(places) - places[:, None]) @ self._shape.T
+        corner = places.round().long().clamp(min=0) + self._margin
+        corner = torch.minimum(corner, torch.tensor([rows, columns], device=places.device) - 1 - self._margin)
+        first = (index * rows + corner[:, 0]) * columns + corner[:, 1]
+        flat = first[:, None] + (self._window[:, 0] * columns + self._window[:, 1])
+        offset = self._window.to(places) + (corner - self._margin - places)[:, None]
+        return self._patterns.view(-1)[flat], self._good.view(-1)[flat], offset @ self._shape.T
 
-    def _look_up(self, distance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        place = (distance / TABLE_PX).clamp(max=len(self._profile) - 2)
+    def _look_up(self, distance: torch.Tensor) -> torch.Tensor:
+        """Profile and slope at distances, by linear interpolation."""
+        place = (distance / TABLE_PX).clamp(max=self._tables.shape[1] - 2)
         low = place.long()
         rest = place - low
-        return tuple(table[low] * (1 - rest) + table[low + 1] * rest for table in (self._profile, self._slope))  # type: ignore[return-value]
+        return self._tables[:, low] * (1 - rest) + self._tables[:, low + 1] * rest
 
 
 def fit_places(fit: DiskFit, index: torch.Tensor, places: torch.Tensor, *, steps: int = 4) -> tuple[torch.Tensor, DiskLikelihood]:
@@ -149,11 +162,20 @@ def fit_places(fit: DiskFit, index: torch.Tensor, places: torch.Tensor, *, steps
     return places, likelihood
 
 
-def _derivative(powers: list[tuple[int, int]], axis: int) -> np.ndarray:
-    """Matrix (term, term) whose column is the derivative of a monomial along an axis, in monomials."""
-    matrix = np.zeros((len(powers), len(powers)))
-    for column, power in enumerate(powers):
+def _monomials(down: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """All of `POWERS`, in their order, along a new last axis."""
+    rows, columns = [torch.ones_like(down), down], [torch.ones_like(right), right]
+    for _ in range(2, DEGREE + 1):
+        rows.append(rows[-1] * down)
+        columns.append(columns[-1] * right)
+    return torch.stack([rows[i] * columns[j] for i, j in POWERS], -1)
+
+
+def _derivative(axis: int) -> NDArray[np.float64]:
+    """Matrix (lower term, term) whose column is the derivative of a monomial along an axis, in monomials."""
+    lower = [power for power in POWERS if sum(power) < DEGREE]
+    matrix = np.zeros((len(lower), len(POWERS)))
+    for column, power in enumerate(POWERS):
         if power[axis]:
-            lower = (power[0] - (axis == 0), power[1] - (axis == 1))
-            matrix[powers.index(lower), column] = power[axis]
+            matrix[lower.index((power[0] - (axis == 0), power[1] - (axis == 1))), column] = power[axis]
     return matrix

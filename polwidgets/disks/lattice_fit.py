@@ -14,8 +14,8 @@ from polwidgets.disks.lattice import Lattices
 
 Array = NDArray[np.float64]
 
-STEPS: Final = 6
-SOFT_FROM: Final = 3  # first the insides are held stiff and every disk is trusted
+STEPS: Final = 5
+SOFT_FROM: Final = 2  # first the insides are held stiff and every disk is trusted
 TRUSTED: Final = 6.0  # squared deviations beyond which a disk loses its say
 SYSTEMATIC_PX: Final = 0.01  # what the model of a disk leaves out
 

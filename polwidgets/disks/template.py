@@ -51,7 +51,8 @@ class TemplateDetector:
         certainty = strength / torch.sqrt(noise + (kernel**2).sum() * gain**2)
         peaks = strength if self.correlation == "cross" else _correlate(spectrum, kernel, patterns.shape, POWER[self.correlation])
         reach = max(1, int(self.spacing * probe.radius_px))
-        highest = max_pool2d(peaks[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
+        highest = max_pool2d(peaks[:, None], (2 * reach + 1, 1), stride=1, padding=(reach, 0))
+        highest = max_pool2d(highest, (1, 2 * reach + 1), stride=1, padding=(0, reach))[:, 0]
         found = (peaks == highest) & (certainty > self.certainty) & good
         found[:, [0, -1]] = False
         found[:, :, [0, -1]] = False
