@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from polwidgets.analysis.benchmark.scans import Group, ScanRecipe
 from polwidgets.analysis.benchmark.sets import all_sets, chosen
 from polwidgets.models.base import Context, models
+from polwidgets.models.shipped import has_shipped
 from polwidgets.training.filtering import Rule
 
-Recipe = Literal["study", "randomised", "matched", "none"]
-RECIPES: Final[tuple[Recipe, ...]] = ("study", "randomised", "matched")
+Recipe = Literal["study", "randomised", "matched", "shipped", "none"]
+RECIPES: Final[dict[str, tuple[Recipe, ...]]] = {
+    "patterns": ("study", "randomised", "matched"),
+    "cells": ("matched",),
+    "specimen": ("none",),
+}
 CONTEXTS: Final[tuple[Context, ...]] = ("pattern", "unit_cell")
 GROUPS: Final[tuple[Group, ...]] = ("study", "anomaly", "tilted", "pseudo-experimental")
 FULL_DATA: Final[Mapping[str, Mapping[str, int]]] = {
@@ -28,10 +35,10 @@ QUICK_DATA: Final[Mapping[str, Mapping[str, int]]] = {
 }
 QUICK_NETWORK: Final = {"epochs": 8, "batch": 64, "learning_rate": 1e-3}  # few patterns: smaller and longer steps
 QUICK_MODELS: Final = ("unit_cell_match", "cell_net", "pca_knn", "cnn_classifier", "cnn_regressor", "cnn_prototype")
-QUICK_SETS: Final = ("1S", "2S", "3S", "4S", "5S", "6S", "7S", "A1", "T1", "P1", "P2", "D1", "D2", "D3", "D4")
+QUICK_SETS: Final = ("1S", "2S", "3S", "6S", "A1", "T1", "P1", "P2", "D1", "D2", "D3", "D4")
 QUICK_POSITIONS: Final = 40
 COUNTING: Final = "counting"  # electrons arriving by chance, as many as in the scan
-NOISE: Final[Mapping[Recipe, str]] = {"study": "study", "randomised": "experiment", "matched": COUNTING, "none": "none"}
+NOISE: Final[Mapping[Recipe, str]] = {"study": "study", "randomised": "experiment", "matched": COUNTING}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +49,9 @@ class Training:
     ----------
     parameters : tuple of (name, value)
         The model's, other than its defaults.
-    recipe : {"study", "randomised", "matched", "none"}
-        Which patterns; ``none`` for models that need no training here. ``matched`` ones are made for every scan.
+    recipe : {"study", "randomised", "matched", "shipped", "none"}
+        Which patterns or cells; ``matched`` ones are made for every scan. ``shipped`` weights were trained before, and
+        ``none`` are needed by a model that learns from the match itself.
     data : tuple of (name, value)
         The recipe's sizes.
     augmentation : str
@@ -65,13 +73,23 @@ class Training:
 
     def content(self) -> dict[str, Any]:
         """What the trained model depends on."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "groups"}
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "groups"}
+        if self.recipe != "shipped":
+            return own
+        weights = files("polwidgets").joinpath("data", "weights", f"{self.model}.safetensors").read_bytes()
+        return {**own, "weights": hashlib.sha256(weights).hexdigest()}
 
     @property
     def title(self) -> str:
         """In words."""
-        rest = [] if self.recipe == "none" else [f"{self.recipe} patterns", f"seed {self.seed}"]
+        rest = [] if self.recipe == "none" else [self.recipe, f"seed {self.seed}"]
         return ", ".join([self.model, *rest])
+
+    @property
+    def contexts(self) -> tuple[Context, ...]:
+        """What the model can read."""
+        contexts: tuple[Context, ...] = getattr(models[self.model], "contexts", CONTEXTS)
+        return contexts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,20 +136,28 @@ def make_plan(
 def _trainings(name: str, seed: int, *, quick: bool) -> list[Training]:
     """Every way in which a model is trained."""
     kind = models[name]
-    if kind.trains_on != "patterns":
-        # nothing is drawn: one seed says everything
-        return [Training(name)] if seed == 0 else []
     network = name != "pca_knn"
-    made = []
-    for recipe in RECIPES:
-        parameters: dict[str, Any] = dict(QUICK_NETWORK) if quick and network else {}
-        if name == "pca_knn" and recipe == "study":
-            parameters["components"] = 20
-        data = tuple((QUICK_DATA if quick else FULL_DATA)[recipe].items())
-        groups: tuple[Group, ...] = ("pseudo-experimental",) if quick and network and recipe == "matched" else GROUPS
-        for augmentation, rule in _variants(recipe, quick=quick, network=network):
-            made.append(Training(name, tuple(parameters.items()), recipe, data, augmentation, rule, seed, groups))
+    # of shipped weights nothing is drawn here: one seed says everything
+    made = [Training(name, recipe="shipped")] if has_shipped(name) and seed == 0 else []
+    for recipe in RECIPES[kind.trains_on]:
+        if recipe == "none":
+            made += [Training(name)] if seed == 0 else []
+        elif kind.trains_on == "cells":
+            made.append(Training(name, recipe=recipe, seed=seed, groups=_groups(recipe, quick=quick, network=network)))
+        else:
+            parameters: dict[str, Any] = dict(QUICK_NETWORK) if quick and network else {}
+            if name == "pca_knn" and recipe == "study":
+                parameters["components"] = 20
+            data = tuple((QUICK_DATA if quick else FULL_DATA)[recipe].items())
+            groups = _groups(recipe, quick=quick, network=network)
+            for augmentation, rule in _variants(recipe, quick=quick, network=network):
+                made.append(Training(name, tuple(parameters.items()), recipe, data, augmentation, rule, seed, groups))
     return made
+
+
+def _groups(recipe: Recipe, *, quick: bool, network: bool) -> tuple[Group, ...]:
+    """Where a training is tested; a network is not trained anew for every set in the quick plan."""
+    return ("pseudo-experimental",) if quick and network and recipe == "matched" else GROUPS
 
 
 def _variants(recipe: Recipe, *, quick: bool, network: bool) -> list[tuple[str, Rule]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
+import inspect
 import json
 import time
 import warnings
@@ -17,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polwidgets.analysis.benchmark.leak import SPLITS, leak_check, leak_scans
-from polwidgets.analysis.benchmark.plan import CONTEXTS, Plan, Training
+from polwidgets.analysis.benchmark.plan import Plan, Training
 from polwidgets.analysis.benchmark.scans import LabelledScan, ScanRecipe
 from polwidgets.analysis.benchmark.store import (
     content_key,
@@ -30,12 +31,13 @@ from polwidgets.analysis.benchmark.store import (
 )
 from polwidgets.analysis.benchmark.training_data import augmentation, training_patterns
 from polwidgets.analysis.scores import score
-from polwidgets.cube.checks import inspect
+from polwidgets.cube.checks import inspect as inspect_scan
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
-from polwidgets.models.network import Network
+from polwidgets.models.shipped import load_shipped
 from polwidgets.progress import Progress, silent
+from polwidgets.training.cell_recipes import matched_cells
 from polwidgets.training.tensor_file import save_bytes
 
 LEAK_MODELS: Final[dict[str, dict[str, Any]]] = {"pca_knn": {"components": 20, "neighbours": 5}, "cnn_classifier": {}}
@@ -144,7 +146,7 @@ class Benchmark:
         found = []
         for training in self.plan.trainings:
             for recipe in self.plan.scans:
-                for context in CONTEXTS:
+                for context in training.contexts:
                     path = self._result_file(training, recipe, context)
                     if path.exists():
                         record, arrays = load_arrays(path)
@@ -164,7 +166,7 @@ class Benchmark:
             )
             for recipe in scans
         ]  # fmt: skip
-        if training.recipe == "none":
+        if training.recipe in ("none", "shipped"):
             return maps
         path = self._model_file(training, at)
         where = f" at {at.name}" if at else ""
@@ -185,22 +187,24 @@ class Benchmark:
 
     def _match(self, recipe: ScanRecipe, progress: Progress) -> None:
         cube = self._scan(recipe).cube
-        good_pixels = inspect(cube).good_pixels.values
+        good_pixels = inspect_scan(cube).good_pixels.values
         save_specimen(self._file("specimens", recipe.content()), match(cube, good_pixels=good_pixels, progress=progress))
 
     def _train(self, training: Training, at: ScanRecipe | None, progress: Progress) -> None:
         # training with and without augmentation shares the patterns
-        patterns = self._patterns(dataclasses.replace(training, model="", parameters=(), augmentation="none", groups=()), at)
         model = models.build(training.model, **dict(training.parameters))
+        patterns = self._patterns(
+            dataclasses.replace(training, model="", parameters=(), augmentation="none", groups=()), at, model.trains_on
+        )
         path = self._model_file(training, at)
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = path.with_suffix(".checkpoint")
-        resumable = {"checkpoint": checkpoint} if isinstance(model, Network) else {}
+        resumable = {"checkpoint": checkpoint} if "checkpoint" in inspect.signature(model.fit).parameters else {}
         start = time.perf_counter()
         noise = augmentation(training, specimen=self._specimen(at) if at else None)
         model.fit(patterns, augmentation=noise, seed=training.seed, progress=progress, **resumable)
         seconds = time.perf_counter() - start
-        save_bytes(path.with_suffix(".json"), json.dumps({"seconds": seconds, "patterns": patterns.sizes["sample"]}).encode())
+        save_bytes(path.with_suffix(".json"), json.dumps({"seconds": seconds, "patterns": next(iter(patterns.sizes.values()))}).encode())
         model.save(path)
         checkpoint.unlink(missing_ok=True)
 
@@ -209,7 +213,7 @@ class Benchmark:
         model, about = self._model(training, recipe if training.recipe == "matched" else None)
         if model.trains_on == "specimen":
             model.fit(specimen, seed=training.seed, progress=silent)
-        for context in CONTEXTS:
+        for context in training.contexts:
             path = self._result_file(training, recipe, context)
             if path.exists():
                 continue
@@ -267,7 +271,7 @@ class Benchmark:
         return self.folder / "leaks" / f"{content_key(name, self._leak_models()[name], how, self.plan.leak_positions)}.json"
 
     def _is_mapped(self, training: Training, recipe: ScanRecipe) -> bool:
-        return all(self._result_file(training, recipe, context).exists() for context in CONTEXTS)
+        return all(self._result_file(training, recipe, context).exists() for context in training.contexts)
 
     def _file(self, kind: str, *content: Any) -> Path:
         return self.folder / kind / f"{content_key(*content)}.npz"
@@ -284,14 +288,18 @@ class Benchmark:
     def _load_specimen(self, recipe: ScanRecipe) -> SpecimenFit:
         return load_specimen(self._file("specimens", recipe.content()))
 
-    def _make_patterns(self, training: Training, at: ScanRecipe | None) -> xr.Dataset:
+    def _make_patterns(self, training: Training, at: ScanRecipe | None, trains_on: str) -> xr.Dataset:
         if at is None:
             return training_patterns(training, progress=silent)
+        if trains_on == "cells":
+            return matched_cells(self._specimen(at), self._scan(at).cube, seed=training.seed)
         return training_patterns(training, cube=self._scan(at).cube, specimen=self._specimen(at), progress=silent)
 
     def _load_model(self, training: Training, at: ScanRecipe | None) -> tuple[Model, dict[str, Any]]:
         if training.recipe == "none":
             return models.build(training.model, **dict(training.parameters)), {}
+        if training.recipe == "shipped":
+            return load_shipped(training.model), {}
         path = self._model_file(training, at)
         return models[training.model].load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 

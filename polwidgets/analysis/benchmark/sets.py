@@ -40,7 +40,7 @@ def all_sets(*, positions: int = 128, data: Path | None = None) -> list[ScanReci
         PeriodicScan("T1", "tilted by 1.5 mrad, 20 nm", "tilted", 90.0, 200.0, 4, positions, tilt_y_mrad=1.2, tilt_x_mrad=-0.9, seed=21),
         PeriodicScan("T2", "tilted by 4 mrad, 35 nm", "tilted", 225.0, 350.0, 4, positions, tilt_y_mrad=-2.4, tilt_x_mrad=3.2, seed=22),
         SupercellScan("P1", "15 nm, 2000 electrons", pseudo, (45.0,), 150.0, 0.14, 0.8, -0.6, dose=2000.0, seed=1),
-        SupercellScan("P2", "180-degree wall, 18 nm, 1000 electrons", pseudo, (90.0, 270.0), 180.0, 0.15, -0.4, 0.9, dose=1000.0, seed=2),
+        SupercellScan("P2", "180-degree wall, 12 nm, 1000 electrons", pseudo, (90.0, 270.0), 120.0, 0.15, -0.4, 0.9, dose=1000.0, seed=2),
         SupercellScan("P3", "90-degree wall, 25 nm, 1500 electrons", pseudo, (180.0, 270.0), 250.0, 0.16, 1.1, 0.3, dose=1500.0, seed=3),
         SupercellScan("P4", "32 nm, 600 electrons", pseudo, (315.0,), 320.0, 0.15, 0.2, 1.0, dose=600.0, seed=4),
     ]

@@ -75,7 +75,7 @@ def ways(results: Iterable[Result]) -> dict[Way, dict[str, list[Result]]]:
 def way_title(way: Way) -> str:
     """A way to make a map, in words."""
     model, recipe, augmentation, rule, context = way
-    steps = [f"{recipe} patterns"] if recipe != "none" else []
+    steps = [recipe] if recipe != "none" else []
     steps += [f"augmented ({augmentation})"] if augmentation != "none" else []
     steps += ["filtered"] if rule != "none" else []
     return ", ".join([model, *steps, context.replace("_", " ")])
