@@ -66,9 +66,10 @@ def calibrate_scores(
 def fit_temperature(scores: NDArray[np.floating], label: NDArray[np.integer]) -> float:
     """Temperature at which the true classes are most probable."""
     values = np.asarray(scores, float)
+    target = _doubted(label, values.shape[1], len(label))
 
     def loss(log_temperature: float) -> float:
-        return -float(log_softmax(values / np.exp(log_temperature), axis=-1)[np.arange(len(label)), label].mean())
+        return -float((target * log_softmax(values / np.exp(log_temperature), axis=-1)).sum(-1).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURE, method="bounded").x))
 
@@ -76,8 +77,7 @@ def fit_temperature(scores: NDArray[np.floating], label: NDArray[np.integer]) ->
 def fit_correlation(evidence: NDArray[np.float64], label: NDArray[np.integer], specimen: NDArray[np.generic], *, seed: int) -> float:
     """Correlation at which cells drawn from the patterns of a specimen and a class are most probably of that class.
 
-    Few specimens cannot show how rarely cells are wrong, so nobody is surer of them than Laplace's rule of succession
-    allows. Where no specimen has patterns enough for a cell, a cell counts as one pattern.
+    Where no specimen has patterns enough for a cell, a cell counts as one pattern.
     """
     rng = np.random.default_rng(seed)
     _, group = np.unique(np.stack([np.unique(specimen, return_inverse=True)[1], label]), axis=1, return_inverse=True)
@@ -92,10 +92,8 @@ def fit_correlation(evidence: NDArray[np.float64], label: NDArray[np.integer], s
                 sizes.append(size)
     if not means:
         return 1.0
-    doubt = 1.0 / (group.max() + 3)
-    classes = evidence.shape[1]
-    target = np.full((len(means), classes), doubt / (classes - 1))
-    target[np.arange(len(means)), truths] = 1 - doubt
+    # cells of one specimen are not independent
+    target = _doubted(np.array(truths), evidence.shape[1], int(group.max()) + 1)
     mean, patterns = np.array(means), np.array(sizes, float)[:, None]
 
     def loss(log_correlation: float) -> float:
@@ -103,3 +101,11 @@ def fit_correlation(evidence: NDArray[np.float64], label: NDArray[np.integer], s
         return -float((target * log_softmax(pooled, axis=-1)).sum(-1).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=LOG_CORRELATION, method="bounded").x))
+
+
+def _doubted(label: NDArray[np.integer], classes: int, seen: int) -> NDArray[np.float64]:
+    """True classes (n, class), no surer than Laplace's rule of succession allows when so many cases were seen."""
+    doubt = 1.0 / (seen + 2)
+    target = np.full((len(label), classes), doubt / (classes - 1))
+    target[np.arange(len(label)), label] = 1 - doubt
+    return target

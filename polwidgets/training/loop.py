@@ -74,7 +74,7 @@ def train(
     seed : int
         Draws the order of samples and the augmentation, epoch by epoch.
     progress : callable
-        Told after every batch; may raise to cancel.
+        Told after every batch; may raise to cancel, which loses nothing where there is a checkpoint.
     checkpoint : path, optional
         Kept up to date here, at most a minute old; where the file exists, training goes on from it exactly as if it had
         never stopped.
@@ -90,6 +90,8 @@ def train(
     device = next(module.parameters()).device
     if checkpoint is not None and Path(checkpoint).exists():
         state.load(checkpoint, run)
+    elif checkpoint is not None:
+        state.save(checkpoint, run)
     batches = math.ceil(task.count / schedule.batch)
     saved = time.monotonic()
     while len(state.history.training) < schedule.epochs and not _stale(state.history, schedule.patience):
@@ -103,10 +105,7 @@ def train(
         module.train()
         while state.batch < batches:
             index = parts[state.batch]
-            if schedule.decay:
-                share = (epoch + state.batch / batches) / schedule.epochs
-                for group in state.optimizer.param_groups:
-                    group["lr"] = schedule.learning_rate * (1 + math.cos(math.pi * share)) / 2
+            _set_learning_rate(state.optimizer, schedule, (epoch + state.batch / batches) / schedule.epochs)
             state.optimizer.zero_grad(set_to_none=True)
             loss = task.loss(index.to(device), generator)
             value = float(loss.detach())
@@ -121,7 +120,12 @@ def train(
             if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                 state.save(checkpoint, run)
                 saved = time.monotonic()
-            progress(label, (epoch + state.batch / batches) / schedule.epochs)
+            try:
+                progress(label, (epoch + state.batch / batches) / schedule.epochs)
+            except BaseException:
+                if checkpoint is not None:
+                    state.save(checkpoint, run)
+                raise
         module.eval()
         with torch.inference_mode():
             validation = task.validate()
@@ -137,6 +141,11 @@ def train(
     module.eval()
     progress(label, 1.0)
     return state.history
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, done: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = schedule.learning_rate * ((1 + math.cos(math.pi * done)) / 2 if schedule.decay else 1)
 
 
 def _stale(history: History, patience: int) -> bool:
@@ -189,9 +198,12 @@ class _State:
         self.module.load_state_dict(groups["module"])
         self.best = groups["best"]
         moments: dict[int, dict[str, torch.Tensor]] = {}
+        weights = self.optimizer.param_groups[0]["params"]
         for name, tensor in groups["optimizer"].items():
             index, _, rest = name.partition(".")
-            moments.setdefault(int(index), {})[rest] = tensor
+            # the fused step takes weights and moments to lie alike in memory
+            alike = torch.empty_like(weights[int(index)]).copy_(tensor) if tensor.ndim else tensor
+            moments.setdefault(int(index), {})[rest] = alike.detach()
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.batch, self.total = about["batch"], about["total"]
         self.history = History(about["training"], about["validation"])

@@ -15,7 +15,7 @@ from polwidgets.match.library import Variant
 from polwidgets.progress import Progress, silent
 from polwidgets.simulate.detector import pixel_grid
 from polwidgets.simulate.patterns import basis
-from polwidgets.training.labelled import labelled_patterns
+from polwidgets.training.labelled import labelled_patterns, with_symmetries
 from polwidgets.training.specimens import Ranges, draw_specimens
 
 ORDER: Final = 5
@@ -28,6 +28,7 @@ def randomised_patterns(
     specimens: int = 40,
     conditions: int = 25,
     positions: int = 2,
+    symmetries: bool = False,
     ranges: Ranges | None = None,
     pixels: int = 32,
     k_max: float = 2.0,
@@ -46,6 +47,8 @@ def randomised_patterns(
         Thicknesses, mistilts and detectors that are drawn for each.
     positions : int
         Probe positions that are drawn for every direction of each of these.
+    symmetries : bool
+        Add the quarter turns and mirror images of all: eight times the patterns, for nothing.
     ranges : Ranges, optional
     pixels, k_max : int, float
         Of the detector: pixels along a side, and half-width in 1/angstrom.
@@ -85,7 +88,7 @@ def randomised_patterns(
                 thickness[block], owner[block] = each.thickness_A, specimen.number
                 start += positions
         progress("simulate drawn specimens", (specimen.number + 1) / specimens)
-    return labelled_patterns(
+    labelled = labelled_patterns(
         patterns.reshape(count, pixels, pixels),
         ky=axis,
         kx=axis,
@@ -95,6 +98,7 @@ def randomised_patterns(
         phase=phase,
         attrs={"recipe": "randomised", "voltage_kV": voltage_kV, "semiangle_mrad": semiangle_mrad, "seed": seed},
     )
+    return with_symmetries(labelled) if symmetries else labelled
 
 
 def _background(k: NDArray[np.float64], flat: float) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from polwidgets.crystal.base import crystals
 from polwidgets.directions import ANGLES_DEG
 from polwidgets.simulate.base import simulators
 from polwidgets.simulate.probe import Probe
+from polwidgets.training.labelled import labelled_patterns, with_symmetries
 from polwidgets.training.randomised import randomised_patterns
 from polwidgets.training.specimens import Ranges, draw_specimens
 from polwidgets.training.study import study_patterns
@@ -69,6 +70,32 @@ def test_every_drawn_specimen_holds_every_direction_equally(drawn: xr.Dataset) -
     total = drawn["intensity"].sum(("ky", "kx"))
     assert 0.5 * Ranges().dose[0] < total.min()
     assert total.max() < Ranges().dose[1]
+
+
+def test_symmetries_keep_pattern_place_and_label_together(study: xr.Dataset) -> None:
+    """A pattern of the study, turned or mirrored, is one that the study's own direction has at the transformed place."""
+    simulator = simulators.build("scattering_matrix", mesh=5, k_limit=2.2)
+    axis = np.linspace(-1.2, 1.2, 13)
+    probe = Probe(semiangle_mrad=24.0)
+
+    def pattern(direction_deg: float, place: np.ndarray) -> np.ndarray:
+        crystal = crystals.build("knn", direction_deg=direction_deg)
+        return simulator.patterns(crystal, place[None] * 3.97, thickness_A=40.0, voltage_kV=200.0, probe=probe, ky=axis, kx=axis)[0]
+
+    place, direction = np.array([0.21, 0.37]), 45.0
+    one = labelled_patterns(
+        pattern(direction, place)[None], ky=axis, kx=axis, direction_deg=np.array([direction]), thickness_A=np.array([40.0]),
+        specimen=np.array([0]), phase=place[None], attrs=study.attrs,
+    )  # fmt: skip
+    eight = with_symmetries(one)
+    np.testing.assert_allclose(eight["direction_deg"], [45, 135, 225, 315, 135, 225, 315, 45], atol=1e-9)
+    for number in (1, 4, 7):
+        each = eight.isel(sample=number)
+        there = np.array([float(each["cell_y"]), float(each["cell_x"])])
+        expected = pattern(float(each["direction_deg"]), there)
+        np.testing.assert_allclose(each["intensity"], expected, atol=1e-4 * expected.max())
+    with pytest.raises(ValueError, match="square detector"):
+        with_symmetries(study.isel(ky=slice(3, None)))
 
 
 def test_specimens_are_drawn_within_their_ranges() -> None:
