@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from polwidgets.disks.disk_fit import PRIOR, STIFF, DiskFit, DiskLikelihood
+from polwidgets.disks.disk_fit import PRIOR, DiskFit, DiskLikelihood
 from polwidgets.disks.lattice import Lattices
 
 Array = NDArray[np.float64]
 
-STEPS: Final = 5
-SOFT_FROM: Final = 2  # first the insides are held stiff and every disk is trusted
+# standard deviations of the insides' terms, step by step: held stiff while places are unknown, else a disk lit on one
+# side is taken for a whole one elsewhere
+PRIORS: Final = (0.05, 0.1, 0.3, PRIOR, PRIOR)
+TRUSTING: Final = 3  # steps in which every disk has its full say
 TRUSTED: Final = 6.0  # squared deviations beyond which a disk loses its say
 SYSTEMATIC_PX: Final = 0.01  # what the model of a disk leaves out
 
@@ -76,15 +78,15 @@ def fit_lattice(fit: DiskFit | FixedDisks, lattices: Lattices, indices: Array, p
     design = torch.from_numpy(_design(indices[index, slot]))
     owner = torch.from_numpy(index)
     coefficients = None
-    for step in range(STEPS + 1):
+    for step, prior in enumerate(PRIORS):
         places = torch.einsum("dij,dj->di", design, parameters[owner])
-        likelihood = fit.at(owner, places.float(), coefficients, STIFF if step < SOFT_FROM else PRIOR)
+        likelihood = fit.at(owner, places.float(), coefficients, prior)
         coefficients = likelihood.coefficients
-        information, gradient, deviation, say = _weighed(likelihood, trusting=step < SOFT_FROM)
+        information, gradient, deviation, say = _weighed(likelihood, trusting=step < TRUSTING)
         normal = _summed(owner, patterns, design.mT @ information @ design)
         side = _summed(owner, patterns, (design.mT @ gradient[..., None])[..., 0])
         covariance = torch.linalg.inv(normal + 1e-6 * torch.eye(6, dtype=normal.dtype))
-        if step < STEPS:
+        if step < len(PRIORS) - 1:
             move = (covariance @ side[..., None])[..., 0]
             # no disk may jump: the basis is multiplied by indices of a few
             longest = move.abs().amax(1, keepdim=True) * 2

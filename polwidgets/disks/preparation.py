@@ -21,7 +21,7 @@ from polwidgets.electron import wave_number
 
 Array = NDArray[np.float64]
 
-SAMPLE: Final = 48  # patterns
+SAMPLE: Final = 24  # patterns
 TOLERANCE: Final = 0.4  # of the disk's radius, by which a proposal may miss its lattice point
 RADIUS_DISAGREES: Final = 0.25
 SURE_ELECTRONS: Final = 25.0
