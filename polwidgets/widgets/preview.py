@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 CHUNK_BYTES: Final = 2**20
+LARGEST_BYTES: Final = 4 * 2**20  # of a chunk: a notebook's connection does not survive one of fifteen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +70,7 @@ def plan_preview(shape: tuple[int, ...], budget_bytes: float, *, stored_together
         binning *= 2
     bits = 16 if 2 * values <= budget_bytes else 8
     row_bytes = scan_columns * detector_shape[0] * detector_shape[1] * bits // 8
+    stored_together = max(1, min(stored_together, LARGEST_BYTES // row_bytes))
     blocks = coarse_first(-(-scan_rows // stored_together))
     rows = tuple(row for block in blocks for row in range(block * stored_together, min(scan_rows, (block + 1) * stored_together)))
     together = stored_together * max(1, CHUNK_BYTES // (row_bytes * stored_together))
