@@ -29,8 +29,8 @@ LEAST_FILLED: Final = 0.6  # of a cell: fewer positions than that tell too littl
 DISAGREEING: Final = 0.75  # quantile of the neighbours: one odd neighbour is its own affair, three are a border
 FAINT: Final = 1e-3  # of the mean segment, added to the variance: segments without electrons must not decide
 NOISE_CELLS: Final = 4000  # drawn, of noise alone
-LOW: Final = 0.15
-MIDDLE: Final = 0.5  # quantiles of the scores between which cells are taken for good
+LOW: Final = 0.1
+MIDDLE: Final = 0.4  # quantiles of the scores between which cells are taken for good
 
 
 def defect_map(
@@ -104,7 +104,7 @@ def defect_map(
     if per_pattern is not None:
         maps["irregularity"] = irregularity(per_pattern["direction"].values, phase, cell, whole)
         low, middle = np.quantile(maps["irregularity"][whole], (LOW, MIDDLE))
-        score += (maps["irregularity"] - middle) * -ndtri(LOW) / max(middle - low, 1e-9)
+        score += (maps["irregularity"] - middle) * (ndtri(MIDDLE) - ndtri(LOW)) / max(middle - low, 1e-9) + ndtri(MIDDLE)
         null_score += rng.normal(size=null_score.size)
     quantiles, expected = (np.quantile(values, (LOW, MIDDLE)) for values in (score[whole], null_score))
     widening = max(1.0, float(np.diff(quantiles)[0] / np.diff(expected)[0]))

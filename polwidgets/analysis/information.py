@@ -6,13 +6,14 @@ probe stood it knows (`phase_known`), or has to find out from the same pattern, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import ndtr
 
 from polwidgets.cube.unit_cell import UnitCell
 from polwidgets.directions import ANGLES_DEG, NAMES, nearest_class
@@ -26,7 +27,6 @@ from polwidgets.simulate.patterns import basis, basis_slope
 
 ORDER: Final = 6
 COMPONENTS: Final = 80  # of the whitened patterns: what they leave is below the counting noise
-DRAWS: Final = 16  # noisy patterns a phase and direction
 GRID: Final = 20  # phases along a side of the cell that an unknown one is sought from
 
 
@@ -37,7 +37,6 @@ def information_map(
     dose: float | None = None,
     phases: int = 12,
     phase_known: bool = False,
-    seed: int = 0,
     progress: bool | Progress = False,
 ) -> xr.Dataset:
     """Expected error of the best classifier of a lone pattern, by direction and phase in the unit cell.
@@ -54,14 +53,13 @@ def information_map(
         Phases along a side of the cell.
     phase_known : bool
         Whether the classifier is told where the probe stood.
-    seed : int
-        Draws the counting noise.
 
     Returns
     -------
     Dataset on (direction_class, cell_y, cell_x)
-        ``expected_error``: probability that the most likely direction is not the true one; classes in the scan frame,
-        phases (down, right) in cells.
+        ``expected_error``: probability that the most likely direction is not the true one; ``separation`` (also on
+        other_class): distance of the two directions' patterns in standard deviations of the counting noise, of one
+        electron a pattern. Classes in the scan frame, phases (down, right) in cells.
 
     Raises
     ------
@@ -75,30 +73,56 @@ def information_map(
     grid = np.arange(phases) / phases
     phase = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
     series, background = variant_series(specimen, readings_for(cube[:1, :1], specimen.crystal, specimen.good_pixels), report)
-    expected = bayes_error(
-        series,
-        background,
-        phase,
-        scale=dose / (specimen.dose / specimen.gain) / specimen.gain,
-        phase_known=phase_known,
-        seed=seed,
-        progress=lambda fraction: report("classify patterns", fraction),
-    )
-    turn = specimen.rotation_deg - specimen.scan_rotation_deg
+    apart = separations([terms / specimen.dose for terms in series], background / specimen.dose, phase, phase_known=phase_known)
     # variants are named by the class that is nearest in the scan frame
-    error = expected.reshape(len(NAMES), phases, phases)[np.argsort(nearest_class(np.asarray(ANGLES_DEG) + turn))]
+    order = np.argsort(nearest_class(np.asarray(ANGLES_DEG) + specimen.rotation_deg - specimen.scan_rotation_deg))
     cells = {dim: (dim, grid, {"units": "cell"}) for dim in ("cell_y", "cell_x")}
-    return xr.Dataset(
+    information = xr.Dataset(
         {
-            "expected_error": (
-                ("direction_class", "cell_y", "cell_x"),
-                error,
-                {"units": "1", "long_name": "expected error of the best classifier"},
+            "separation": (
+                ("direction_class", "other_class", "cell_y", "cell_x"),
+                apart[order][:, order].reshape(len(order), len(order), phases, phases),
+                {"units": "1", "long_name": "separation of the patterns for one electron"},
             )
         },
-        coords={"direction_class": list(NAMES), **cells},
-        attrs={"dose": float(dose), "phase_known": int(phase_known), "seed": seed, **specimen.attrs()},
+        coords={"direction_class": list(NAMES), "other_class": list(NAMES), **cells},
+        attrs={"phase_known": int(phase_known), **specimen.attrs()},
     )
+    return at_dose(information, dose)
+
+
+def at_dose(information: xr.Dataset, dose: float) -> xr.Dataset:
+    """The information map for another dose, electrons a pattern: nothing is simulated anew."""
+    error = bayes_error(information["separation"].values * np.sqrt(dose))
+    variable = (("direction_class", "cell_y", "cell_x"), error, {"units": "1", "long_name": "expected error of the best classifier"})
+    return information.assign(expected_error=variable).assign_attrs(dose=float(dose))
+
+
+def at_error_rate(information: xr.Dataset, rate: float) -> xr.Dataset:
+    """The information map for the dose at which the best classifier errs as often as a model does.
+
+    A model that errs more than the best one uses fewer of the electrons: the dose over the true one is its efficiency, and
+    the map so scaled says best where it fails.
+    """
+    if not 0 < rate < 0.85:
+        raise ValueError(f"the error rate must lie between 0 and 0.85 (chance is 0.875), got {rate}")
+
+    def excess(logarithm: float) -> float:
+        return float(bayes_error(information["separation"].values * np.exp(logarithm / 2)).mean()) - rate
+
+    return at_dose(information, float(np.exp(brentq(excess, -10.0, 30.0))))
+
+
+def bayes_error(separation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expected error (direction, ...) of the most likely direction, from separations (direction, other, ...).
+
+    A direction is taken for another when noise carries its pattern over half their distance; the chances of being taken for
+    none multiply, as Slepian's bound has it (doi:10.1002/j.1538-7305.1962.tb02419.x).
+    """
+    right = ndtr(separation / 2)
+    # a pattern is never taken for itself
+    right[np.arange(len(right)), np.arange(len(right))] = 1
+    return np.asarray(1 - right.prod(1))
 
 
 def variant_series(specimen: SpecimenFit, readings: Readings, report: Progress) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
@@ -115,20 +139,13 @@ def variant_series(specimen: SpecimenFit, readings: Readings, report: Progress) 
     return series, readings.pixel_area * (np.array(specimen.background) @ shapes)
 
 
-def bayes_error(
-    series: list[NDArray[np.float64]],
-    background: NDArray[np.float64],
-    phase: NDArray[np.float64],
-    *,
-    scale: float,
-    phase_known: bool,
-    seed: int,
-    progress: Callable[[float], None] | None = None,
+def separations(
+    series: list[NDArray[np.float64]], background: NDArray[np.float64], phase: NDArray[np.float64], *, phase_known: bool
 ) -> NDArray[np.float64]:
-    """Share of patterns, drawn with counting noise, that the most likely direction gets wrong.
+    """How far the directions' patterns are apart, in standard deviations of the counting noise.
 
-    In units of the mean pattern's noise counts scatter about their expectation alike in all directions, so likelihoods are
-    distances. An unknown phase takes the value that makes its direction most likely: from a grid, then linearly.
+    In units of the mean pattern's noise counts scatter alike in all directions. Where the phase is unknown, the other
+    direction's pattern is the nearest one at any phase: from a grid, then linearly.
 
     Parameters
     ----------
@@ -137,52 +154,43 @@ def bayes_error(
     background : array (pixel,)
         Counts.
     phase : array (phase, 2)
-        Where the patterns are drawn.
-    scale : float
-        Electrons a count.
+        Where the probe stands.
 
     Returns
     -------
-    array (direction, phase)
+    array (direction, other, phase)
     """
     mean = background + np.mean([terms[0] for terms in series], axis=0)
-    whiten = np.sqrt(scale / np.maximum(mean, 1e-4 * mean.max()))
-    spread = np.concatenate([terms[1:] * whiten for terms in series])
-    offsets = [(terms[0] + background - mean) * whiten for terms in series]
-    _, axes = np.linalg.eigh(spread.T @ spread / 2 + sum(np.outer(offset, offset) for offset in offsets))
-    axes = axes[:, ::-1][:, :COMPONENTS]
-    reduced = [np.concatenate([[offset], terms[1:] * whiten]) @ axes for offset, terms in zip(offsets, series, strict=True)]
-    drawn = [_tensor(basis(phase, ORDER) @ terms) for terms in reduced]
+    whiten = 1 / np.sqrt(np.maximum(mean, 1e-4 * mean.max()))
+    rows = np.concatenate([np.concatenate([terms[:1] + background - mean, terms[1:]]) * whiten for terms in series])
+    # coordinates along the principal axes of all terms
+    square, turned = np.linalg.eigh(rows @ rows.T)
+    coordinates = (turned * np.sqrt(square.clip(min=0)))[:, ::-1][:, :COMPONENTS]
+    reduced = np.split(coordinates, len(series))
+    patterns = [_tensor(basis(phase, ORDER) @ terms) for terms in reduced]
+    apart = np.zeros((len(series), len(series), len(phase)))
+    for number, own in enumerate(patterns):
+        for other, model in enumerate(patterns):
+            if other != number:
+                distance = (own - model).square().sum(1) if phase_known else _nearest_square(own, reduced[other])
+                apart[number, other] = distance.clamp(min=0).sqrt().numpy()
+    return apart
+
+
+def _nearest_square(patterns: torch.Tensor, terms: NDArray[np.float64]) -> torch.Tensor:
+    """Square distance of patterns (n, component) from the nearest pattern of a series at any phase."""
     grid = np.arange(GRID) / GRID
     candidates = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
-    generator = torch.Generator().manual_seed(seed)
-    error = np.empty((len(series), len(phase)))
-    for number, means in enumerate(drawn):
-        noisy = means + torch.randn(DRAWS, *means.shape, generator=generator)
-        if phase_known:
-            likelihood = torch.stack([-(noisy - model).square().sum(-1) for model in drawn], -1)
-        else:
-            rows = noisy.reshape(-1, means.shape[1])
-            likelihood = torch.stack([_profile(rows, terms, candidates) for terms in reduced], -1).reshape(DRAWS, len(means), -1)
-        error[number] = (likelihood.argmax(-1) != number).float().mean(0).numpy()
-        if progress is not None:
-            progress((number + 1) / len(drawn))
-    return error
-
-
-def _profile(patterns: torch.Tensor, terms: NDArray[np.float64], candidates: NDArray[np.float64]) -> torch.Tensor:
-    """Twice the log-likelihood of patterns (n, component), but for a constant, at the phase that suits each best."""
     model = _tensor(basis(candidates, ORDER) @ terms)
     slopes = [_tensor(basis_slope(candidates, ORDER, axis) @ terms) for axis in (0, 1)]
     down, right = (patterns @ slope.T - (model * slope).sum(1) for slope in slopes)
-    steep = [[(one * other).sum(1) for other in slopes] for one in slopes]
-    determinant = steep[0][0] * steep[1][1] - steep[0][1] ** 2 + 1e-9
-    limit = 0.5 / GRID
-    step_y = ((steep[1][1] * down - steep[0][1] * right) / determinant).clamp_(-limit, limit)
-    step_x = ((steep[0][0] * right - steep[0][1] * down) / determinant).clamp_(-limit, limit)
-    gain = 2 * (patterns @ model.T) - model.square().sum(1) + 2 * (step_y * down + step_x * right)
-    gain -= steep[0][0] * step_y.square() + 2 * steep[0][1] * step_y * step_x + steep[1][1] * step_x.square()
-    return gain.amax(1)
+    steep_y, steep_x, cross = ((one * other).sum(1) for one, other in ((slopes[0], slopes[0]), (slopes[1], slopes[1]), slopes))
+    determinant = steep_y * steep_x - cross**2 + 1e-9
+    step_y = ((steep_x * down - cross * right) / determinant).clamp_(-0.5 / GRID, 0.5 / GRID)
+    step_x = ((steep_y * right - cross * down) / determinant).clamp_(-0.5 / GRID, 0.5 / GRID)
+    square = patterns.square().sum(1, keepdim=True) - 2 * (patterns @ model.T) + model.square().sum(1)
+    square += steep_y * step_y.square() + 2 * cross * step_y * step_x + steep_x * step_x.square() - 2 * (step_y * down + step_x * right)
+    return square.amin(1)
 
 
 def _tensor(values: NDArray[np.float64]) -> torch.Tensor:

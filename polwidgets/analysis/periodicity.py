@@ -26,10 +26,12 @@ from polwidgets.progress import Progress, reporter
 PADDING: Final = 3  # the spectrum is sampled so many times finer than the scan's extent resolves
 FINEST: Final = 0.4  # cycles a step, of a harmonic
 FASTEST: Final = 0.2  # of a lattice vector: a cell has at least five steps
-PEAKS: Final = 9  # of the spectrum, of which lattices are made
-PENALTY: Final = 3.0  # of a harmonic, in mean powers of the surrogates: one that carries nothing speaks against its lattice
+SLOWEST: Final = 1.9  # cycles in the scan: two cells at least, and a little for the scan's edge
+PEAKS: Final = 12  # of the spectrum, of which lattices are made
+NOISE: Final = 3.0  # of a harmonic, in mean powers: so much chance makes
+PENALTY: Final = 0.08  # of a harmonic: a little more than chance adds to it, so that one that carries nothing speaks against its lattice
 FLOOR: Final = 0.05  # of white noise's power: so little is not known to be less
-HARMONICS: Final = np.array([[h, k] for h in range(3) for k in range(-2, 3) if h > 0 or k > 0])
+HARMONICS: Final = np.array([[h, k] for h in range(10) for k in range(-9, 10) if h > 0 or k > 0])
 SURE: Final = 10  # surrogates beyond the map that make their share a good estimate
 
 
@@ -241,25 +243,52 @@ def _window_overlap(shape: tuple[int, int]) -> NDArray[np.float64]:
 def _best_lattice(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """How much the best lattice stands out, and its reciprocal vectors as rows (down, right), cycles a step."""
     power = _spectrum(values) / _smooth_spectrum(values)
-    size = np.array(power.shape)
     frequency = np.stack(np.meshgrid(*(fftfreq(n) for n in power.shape), indexing="ij"), -1)
-    slowest = 1.9 / np.array(values.shape)
-    allowed = (np.hypot(*np.moveaxis(frequency / slowest, -1, 0)) >= 1) & (np.hypot(*np.moveaxis(frequency, -1, 0)) <= 1.5 * FASTEST)
+    slowest = SLOWEST / np.array(values.shape)
+    allowed = (np.hypot(*np.moveaxis(frequency / slowest, -1, 0)) >= 1) & (np.hypot(*np.moveaxis(frequency, -1, 0)) <= FINEST)
     allowed &= (frequency[..., 0] > 0) | ((frequency[..., 0] == 0) & (frequency[..., 1] > 0))
-    peak = allowed & (power == maximum_filter(power, 3, mode="wrap"))
-    places = np.flatnonzero(peak)
-    places = places[np.argsort(power.ravel()[places])[::-1][:PEAKS]]
-    peaks = frequency.reshape(-1, 2)[places]
-    best, lattice = 0.0, np.eye(2) / 4
-    pairs = [_reduced(peaks[[i, j]]) for i in range(len(peaks)) for j in range(i)]
-    pairs = [pair for pair in pairs if (np.hypot(*(pair / slowest).T) >= 1).all() and (np.hypot(*pair.T) <= FASTEST).all()]
-    if pairs:
-        points = HARMONICS @ np.array(pairs)
-        known = np.abs(points).max(-1) <= FINEST
-        index = np.round(points * size).astype(int) % size
-        scores = ((power[index[..., 0], index[..., 1]] - PENALTY) * known).sum(-1)
-        best, lattice = float(scores.max()), pairs[int(scores.argmax())]
-    return best, lattice
+    places = np.flatnonzero(allowed & (power > NOISE) & (power == maximum_filter(power, 3, mode="wrap")))
+    places = places[np.argsort(power.ravel()[places])[::-1]]
+    peaks, weight = _between_samples(power, places), power.ravel()[places]
+    slow = np.flatnonzero(np.hypot(*peaks.T) <= 1.5 * FASTEST)[:PEAKS]
+    pairs = np.array([_reduced(peaks[[i, j]]) for i in slow for j in slow if i > j]).reshape(-1, 2, 2)
+    for _ in range(2):
+        pairs = pairs[
+            (np.hypot(*np.moveaxis(pairs / slowest, -1, 0)) >= 1).all(1) & (np.hypot(*np.moveaxis(pairs, -1, 0)) <= FASTEST).all(1)
+        ]
+        pairs = _through_peaks(pairs, peaks, weight, np.array(values.shape))
+    if not len(pairs):
+        return 0.0, np.eye(2) * slowest
+    points = HARMONICS @ pairs
+    index = np.round(points * power.shape).astype(int) % power.shape
+    known = np.hypot(*np.moveaxis(points, -1, 0)) <= FINEST
+    scores = (((power[index[..., 0], index[..., 1]] - NOISE).clip(min=0) - PENALTY) * known).sum(-1)
+    return float(scores.max()), pairs[int(scores.argmax())]
+
+
+def _through_peaks(
+    pairs: NDArray[np.float64], peaks: NDArray[np.float64], weight: NDArray[np.float64], size: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The lattices (pair, 2, 2), moved by least squares to the peaks (peak, 2) that lie within half a resolved step of their points."""
+    if not len(pairs):
+        return pairs
+    order = np.round(peaks @ np.linalg.inv(pairs))
+    near = (np.abs(peaks - order @ pairs) * size < 0.5).all(-1) & (order != 0).any(-1)
+    weighted = order * (near * weight)[..., None]
+    normal = np.swapaxes(weighted, 1, 2) @ order + 1e-6 * np.eye(2)
+    return np.asarray(np.linalg.solve(normal, np.swapaxes(weighted, 1, 2) @ peaks + 1e-6 * pairs))
+
+
+def _between_samples(power: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Frequencies (peak, 2) of a padded spectrum's maxima, by parabolas through the samples beside them."""
+    index = np.stack(np.unravel_index(places, power.shape), -1)
+    found = []
+    for axis, size in enumerate(power.shape):
+        step = np.eye(2, dtype=int)[axis]
+        before, here, after = (power[tuple(((index + side * step) % power.shape).T)] for side in (-1, 0, 1))
+        place = index[:, axis] + 0.5 * (after - before) / np.maximum(2 * here - before - after, 1e-12)
+        found.append((place / size + 0.5) % 1.0 - 0.5)
+    return np.stack(found, -1)
 
 
 def _reduced(pair: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -302,15 +331,20 @@ def _refine(values: NDArray[np.float64], lattice: NDArray[np.float64]) -> tuple[
     """Reciprocal vectors at the most power of all harmonics, and their covariance (4, 4) from the curvature there."""
     signal = _windowed(values)
     smooth = _smooth_spectrum(values)
-    points = HARMONICS @ lattice
-    used = HARMONICS[np.abs(points).max(-1) <= FINEST]
-    index = np.round(used @ lattice * smooth.shape).astype(int) % smooth.shape
-    weight = 1 / smooth[index[:, 0], index[:, 1]]
+    index = np.round(HARMONICS @ lattice * smooth.shape).astype(int) % smooth.shape
+    level = smooth[index[:, 0], index[:, 1]]
+    power = _spectrum(values)[index[:, 0], index[:, 1]] / level
+    # the first harmonics hold the lattice, and those above the noise sharpen it
+    inside = np.hypot(*(HARMONICS @ lattice).T) <= FINEST
+    used = inside & ((power > NOISE) | (np.abs(HARMONICS).max(1) == 1))
+    harmonics, weight = HARMONICS[used], 1 / level[used]
     rows, columns = (np.arange(size) - (size - 1) / 2 for size in values.shape)
     bin_width = 1 / np.array(values.shape)
 
     def loss(steps: NDArray[np.float64]) -> float:
-        places = used @ (lattice + steps.reshape(2, 2) * bin_width)
+        if np.abs(steps).max() > 1:
+            return 0.0
+        places = harmonics @ (lattice + steps.reshape(2, 2) * bin_width)
         along_y = np.exp(-2j * np.pi * places[:, :1] * rows)
         along_x = np.exp(-2j * np.pi * places[:, 1:] * columns)
         return float(-(weight * np.abs(((along_y @ signal) * along_x).sum(1)) ** 2).sum())
