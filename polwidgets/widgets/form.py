@@ -10,8 +10,6 @@ from typing import Any, Final, Generic, TypeVar
 import panel as pn
 import param
 
-from polwidgets.registry import Registry
-
 Part = TypeVar("Part")
 
 WIDTH_PX: Final = 270
@@ -31,10 +29,8 @@ class Form(pn.viewable.Viewer, Generic[Part]):
 
     Parameters
     ----------
-    registry : Registry
-        Of the part's kind.
-    part : Part
-        Where the controls start.
+    part : dataclass
+        Where the controls start; its fields are made with `polwidgets.registry.parameter`.
 
     Notes
     -----
@@ -44,9 +40,8 @@ class Form(pn.viewable.Viewer, Generic[Part]):
 
     part = param.Parameter(doc="The part with the parameters that the controls show.")
 
-    def __init__(self, registry: Registry[Part], part: Part) -> None:
+    def __init__(self, part: Part) -> None:
         super().__init__(part=part)
-        self.registry = registry
         fields = [field for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
         self.controls = {field.name: _control(field, getattr(part, field.name)) for field in fields}
         self._rows = {name: pn.Column(control, margin=0) for name, control in self.controls.items()}

@@ -180,7 +180,7 @@ class ModelSelector(pn.viewable.Viewer):
             return
         name = models.name_of(model)
         if self._form is None or type(self._form.part) is not type(model):
-            self._form = Form(models, model)
+            self._form = Form(model)
             self._form.param.watch(lambda event: self._set_model(event.new), "part")
             self._parameters[:] = [self._form]
             self._choose.value = name

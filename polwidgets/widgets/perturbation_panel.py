@@ -20,12 +20,13 @@ from polwidgets.widgets.geometry import pattern_extent
 from polwidgets.widgets.linked_maps import SCALES
 from polwidgets.widgets.map_style import load_extensions
 from polwidgets.widgets.picture import Picture
+from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
 
 CUSTOM: Final = "(own choice)"
 
 
-class PerturbationPanel(pn.viewable.Viewer):
+class PerturbationPanel(View):
     """What happens to patterns, part by part, with the pattern at the probe before and after.
 
     The choice stands in ``state.perturbations``, as JSON text a part, in the order of application; `ModelSelector` trains
@@ -71,9 +72,9 @@ class PerturbationPanel(pn.viewable.Viewer):
         self._seed.param.watch(lambda event: setattr(self.state, "seed", max(0, event.new or 0)), "value")
         self._again.on_click(lambda _: setattr(self.state, "seed", self.state.seed + 1))
         self._reset.on_click(lambda _: self._take(()))
-        self.state.observe(self._chosen, "perturbations")
-        self.state.observe(self._seed_changed, "seed")
-        self.state.observe(self._moved, ["probe", "pattern_scale"])
+        self.state.observe(self.lazily(self._chosen), "perturbations")
+        self.state.observe(self.lazily(self._seed_changed), "seed")
+        self.state.observe(self.lazily(self._moved), ["probe", "pattern_scale"])
         self._chosen()
         self._moved()
 
@@ -123,7 +124,7 @@ class PerturbationPanel(pn.viewable.Viewer):
             self._add.value = ""
             self._take((*self.parts, perturbations.build(event.new)))
 
-    def _chosen(self, _: Any = None) -> None:
+    def _chosen(self) -> None:
         """Show what the state says; forms that say the same already stay, so that nothing moves under the pointer."""
         try:
             parts = self.parts
@@ -131,7 +132,7 @@ class PerturbationPanel(pn.viewable.Viewer):
             self._trouble.value = escape(str(error))
             return
         if [type(form.part) for form in self._forms] != [type(part) for part in parts]:
-            self._forms = [Form(perturbations, part) for part in parts]
+            self._forms = [Form(part) for part in parts]
             for form in self._forms:
                 form.param.watch(lambda _: self._take(tuple(form.part for form in self._forms)), "part")
             self._list[:] = [self._row(place) for place in range(len(parts))] or [note("no perturbations: choose a preset, or add one")]
@@ -158,11 +159,11 @@ class PerturbationPanel(pn.viewable.Viewer):
         parts[first], parts[second] = parts[second], parts[first]
         self._take(tuple(parts))
 
-    def _seed_changed(self, _: Any) -> None:
+    def _seed_changed(self) -> None:
         self._seed.value = self.state.seed
         self._preview()
 
-    def _moved(self, _: Any = None) -> None:
+    def _moved(self) -> None:
         self._draw(self._before, "before", np.asarray(self.cube[self._probe()].values, np.float32))
         self._preview()
 

@@ -41,24 +41,26 @@ def summary_picture(prediction: xr.Dataset) -> Image.Image:
     left = picture.width + 2 * MARGIN_PX
     legend = Image.fromarray(wheel(WHEEL_PX))
     sheet.paste(legend, (left, MARGIN_PX), legend)
-    text = "\n".join([*_shares(prediction), "", *_facts(prediction)])
+    text = "\n".join([*shares(prediction), "", *facts(prediction)])
     ImageDraw.Draw(sheet).multiline_text((left, MARGIN_PX + WHEEL_PX + 16), text, fill=INK, font=ImageFont.load_default(14), spacing=6)
     return sheet
 
 
-def _shares(prediction: xr.Dataset) -> list[str]:
+def shares(prediction: xr.Dataset) -> list[str]:
+    """How much of the map each direction has, the largest first, in words."""
     share = np.bincount(prediction["direction"].values.ravel(), minlength=8) / prediction["direction"].size
     order = np.argsort(-share, kind="stable")
     return [f"{NAMES[index]}  {share[index]:.1%}" for index in order if share[index] > 0]
 
 
-def _facts(prediction: xr.Dataset) -> list[str]:
+def facts(prediction: xr.Dataset) -> list[str]:
+    """What was fitted, in words."""
     attrs = prediction.attrs
-    facts = [f"confidence, median  {float(prediction['confidence'].median()):.2f}"]
+    lines = [f"confidence, median  {float(prediction['confidence'].median()):.2f}"]
     if "displacement_pm" in prediction:
-        facts.append(f"displacement, median  {float(prediction['displacement_pm'].median()):.1f} pm")
+        lines.append(f"displacement, median  {float(prediction['displacement_pm'].median()):.1f} pm")
     if "thickness_A" in attrs:
-        facts.append(f"thickness  {attrs['thickness_A'] / 10:.1f} nm")
+        lines.append(f"thickness  {attrs['thickness_A'] / 10:.1f} nm")
     if "tilt_y_mrad" in attrs:
-        facts.append(f"mistilt  {np.hypot(attrs['tilt_y_mrad'], attrs['tilt_x_mrad']):.1f} mrad")
-    return facts + [f"{name}  {attrs[name]}" for name in ("crystal", "model", "context") if name in attrs]
+        lines.append(f"mistilt  {np.hypot(attrs['tilt_y_mrad'], attrs['tilt_x_mrad']):.1f} mrad")
+    return lines + [f"{name}  {attrs[name]}" for name in ("crystal", "model", "context") if name in attrs]

@@ -30,8 +30,12 @@ def test_a_preview_stays_within_its_budget(shape, budget):
 def test_rows_of_one_chunk_travel_together():
     plan = plan_preview((10, 4, 8, 8), 1e9, stored_together=4)
     assert plan.rows == (0, 1, 2, 3, 8, 9, 4, 5, 6, 7)
-    large = plan_preview((10, 300, 64, 64), 1e9, stored_together=4)
+    large = plan_preview((10, 120, 64, 64), 1e9, stored_together=4)
     assert large.rows_per_chunk == 4
+
+
+def test_no_chunk_is_too_large_to_travel():
+    assert plan_preview((10, 300, 64, 64), 1e9, stored_together=4).rows_per_chunk == 1
 
 
 def test_what_fits_is_neither_binned_nor_coarse():
