@@ -57,7 +57,7 @@ def load_model(path: str | Path) -> Model:
         text = file.read(1) == b"{"
     parameters = Path(path).read_text(encoding="utf-8", errors="replace") if text else str(load_tensors(path)[1].get("model"))
     try:
-        name = json.loads(parameters)["model"]
+        name = str(json.loads(parameters)["model"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} does not hold a saved model; give a file that a model's save or `polwidgets train` wrote") from error
     return models[name].load(path)

@@ -7,13 +7,15 @@ their softmax, divided by a temperature that validation finds, so every head can
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Final, Literal
+from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from polwidgets.directions import ANGLES_DEG
+from polwidgets.directions import ANGLES_DEG, direction_to_vector, vector_to_direction
 from polwidgets.registry import parameter
 
 EMBEDDING: Final = 128
@@ -92,8 +94,6 @@ Head = ClassifierHead | RegressorHead | PrototypeHead
 class Classifier:
     """A model that names one of eight classes."""
 
-    head_name: ClassVar[Literal["classifier", "regressor", "prototype"]] = "classifier"
-
     def head(self, features: int) -> Head:
         """The last part of the network."""
         return ClassifierHead(features)
@@ -103,18 +103,19 @@ class Classifier:
 class Regressor:
     """A model that points in a direction."""
 
-    head_name: ClassVar[Literal["classifier", "regressor", "prototype"]] = "regressor"
-
     def head(self, features: int) -> Head:
         """The last part of the network."""
         return RegressorHead(features)
+
+    def direction_deg(self, log_probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Direction along the crystal's axes from log probabilities (..., 8): that of the vector of which they are projections."""
+        return vector_to_direction(log_probability @ direction_to_vector(ANGLES_DEG))
 
 
 @dataclasses.dataclass
 class Prototype:
     """A model that asks which class's prototype is nearest."""
 
-    head_name: ClassVar[Literal["classifier", "regressor", "prototype"]] = "prototype"
     sigma: float = parameter(1.25, "width of the soft labels", min=0.1, max=4.0, step=0.05, unit="classes")
 
     def head(self, features: int) -> Head:

@@ -14,7 +14,8 @@ import torch
 from polwidgets.progress import Progress
 from polwidgets.training.tensor_file import load_tensors, save_tensors
 
-CHECKPOINT_SECONDS: Final = 60.0  # work that an interruption may cost
+CHECKPOINT_SECONDS: Final = 60.0  # work that a kill may cost
+SEEDS: Final = 1_000_003  # epochs of neighbouring seeds draw apart
 
 
 class Task(Protocol):
@@ -86,66 +87,56 @@ def train(
     ValueError
         The loss is not finite, or the checkpoint belongs to another run.
     """
-    state = _State(module, torch.optim.Adam(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True))
-    device = next(module.parameters()).device
-    if checkpoint is not None and Path(checkpoint).exists():
-        state.load(checkpoint, run)
-    elif checkpoint is not None:
-        state.save(checkpoint, run)
-    batches = math.ceil(task.count / schedule.batch)
-    saved = time.monotonic()
+    optimizer = torch.optim.Adam(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
+    state = _State(module, optimizer, checkpoint, run)
     while len(state.history.training) < schedule.epochs and not _stale(state.history, schedule.patience):
-        epoch = len(state.history.training)
-        order_generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        # nearly equal parts: no batch of one is left over
-        parts = torch.randperm(task.count, generator=order_generator).tensor_split(batches)
-        generator = torch.Generator(device).manual_seed(seed * 1_000_003 + epoch)
-        if state.generator is not None:
-            generator.set_state(state.generator)
         module.train()
-        while state.batch < batches:
-            index = parts[state.batch]
-            _set_learning_rate(state.optimizer, schedule, (epoch + state.batch / batches) / schedule.epochs)
-            state.optimizer.zero_grad(set_to_none=True)
-            loss = task.loss(index.to(device), generator)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise ValueError(
-                    f"the loss became {value} in epoch {epoch + 1}, batch {state.batch + 1}: lower learning_rate (now "
-                    f"{schedule.learning_rate:g}), or weaken an augmentation that leaves nothing of the patterns"
-                )
-            loss.backward()  # type: ignore[no-untyped-call]
-            state.optimizer.step()
-            state.batch, state.total, state.generator = state.batch + 1, state.total + value * len(index), generator.get_state()
-            if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
-                state.save(checkpoint, run)
-                saved = time.monotonic()
-            try:
-                progress(label, (epoch + state.batch / batches) / schedule.epochs)
-            except BaseException:
-                if checkpoint is not None:
-                    state.save(checkpoint, run)
-                raise
+        _learn(task, schedule, state, seed, progress, label)
         module.eval()
         with torch.inference_mode():
-            validation = task.validate()
-        if not math.isfinite(validation):
-            raise ValueError(
-                f"the validation loss became {validation} in epoch {epoch + 1}: lower learning_rate (now {schedule.learning_rate:g})"
-            )
-        state.end_epoch(task.count, validation)
-        if checkpoint is not None:
-            state.save(checkpoint, run)
-            saved = time.monotonic()
+            state.end_epoch(task.count, _finite(task.validate(), "validation loss", schedule))
+        state.keep()
     module.load_state_dict(state.best)
     module.eval()
     progress(label, 1.0)
     return state.history
 
 
-def _set_learning_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, done: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = schedule.learning_rate * ((1 + math.cos(math.pi * done)) / 2 if schedule.decay else 1)
+def _learn(task: Task, schedule: Schedule, state: _State, seed: int, progress: Progress, label: str) -> None:
+    """One epoch, or what is left of it."""
+    epoch = len(state.history.training)
+    own_seed = seed * SEEDS + epoch
+    device = next(state.module.parameters()).device
+    generator = torch.Generator(device).manual_seed(own_seed)
+    if state.generator is not None:
+        generator.set_state(state.generator)
+    # nearly equal parts: no batch of one is left over
+    order = torch.randperm(task.count, generator=torch.Generator().manual_seed(own_seed))
+    parts = order.tensor_split(math.ceil(task.count / schedule.batch))
+    while state.batch < len(parts):
+        index = parts[state.batch]
+        state.optimizer.zero_grad(set_to_none=True)
+        loss = task.loss(index.to(device), generator)
+        value = _finite(float(loss.detach()), f"loss of epoch {epoch + 1}, batch {state.batch + 1},", schedule)
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        state.batch, state.total, state.generator = state.batch + 1, state.total + value * len(index), generator.get_state()
+        if time.monotonic() - state.kept > CHECKPOINT_SECONDS:
+            state.keep()
+        try:
+            progress(label, (epoch + state.batch / len(parts)) / schedule.epochs)
+        except BaseException:
+            state.keep()
+            raise
+
+
+def _finite(loss: float, name: str, schedule: Schedule) -> float:
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"the {name} became {loss}: lower learning_rate (now {schedule.learning_rate:g}), or weaken an augmentation that leaves "
+            "nothing of the patterns"
+        )
+    return loss
 
 
 def _stale(history: History, patience: int) -> bool:
@@ -155,15 +146,24 @@ def _stale(history: History, patience: int) -> bool:
 class _State:
     """Everything that training goes on from."""
 
-    def __init__(self, module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        self.module, self.optimizer = module, optimizer
+    def __init__(self, module: torch.nn.Module, optimizer: torch.optim.Optimizer, path: str | Path | None, run: str) -> None:
+        self.module, self.optimizer, self.path, self.run = module, optimizer, path, run
         self.best = copy.deepcopy(module.state_dict())
         self.history = History()
         self.start_epoch()
+        if path is not None and Path(path).exists():
+            self.load(path)
+        self.keep()
 
     def start_epoch(self) -> None:
         self.batch, self.total = 0, 0.0
         self.generator: torch.Tensor | None = None
+
+    def keep(self) -> None:
+        """Write the checkpoint, where there is to be one."""
+        self.kept = time.monotonic()
+        if self.path is not None:
+            self.save(self.path)
 
     def end_epoch(self, count: int, validation: float) -> None:
         self.history.training.append(self.total / count)
@@ -172,22 +172,22 @@ class _State:
             self.best = copy.deepcopy(self.module.state_dict())
         self.start_epoch()
 
-    def save(self, path: str | Path, run: str) -> None:
+    def save(self, path: str | Path) -> None:
         entries = self.optimizer.state_dict()["state"].items()
         moments = {f"{index}.{name}": value for index, entry in entries for name, value in entry.items()}
         groups = {"module": self.module.state_dict(), "best": self.best, "optimizer": moments}
         tensors = {f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}
         if self.generator is not None:
             tensors["generator"] = self.generator
-        about = {"run": run, "batch": self.batch, "total": self.total, **dataclasses.asdict(self.history)}
+        about = {"run": self.run, "batch": self.batch, "total": self.total, **dataclasses.asdict(self.history)}
         save_tensors(path, tensors, {"checkpoint": about})
 
-    def load(self, path: str | Path, run: str) -> None:
+    def load(self, path: str | Path) -> None:
         tensors, metadata = load_tensors(path)
         about: dict[str, Any] = metadata.get("checkpoint", {})
-        if about.get("run") != run:
+        if about.get("run") != self.run:
             raise ValueError(
-                f"{path} is no checkpoint of this training but of {about.get('run', 'nothing')!r}, expected {run!r}; "
+                f"{path} is no checkpoint of this training but of {about.get('run', 'nothing')!r}, expected {self.run!r}; "
                 "delete it to start anew, or go on with the options it was made with"
             )
         self.generator = tensors.pop("generator", None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,6 +12,8 @@ import xarray as xr
 from polwidgets.crystal.base import crystals
 from polwidgets.match.conditions import Conditions
 from polwidgets.match.specimen import SpecimenFit
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
