@@ -133,14 +133,14 @@ def gap_budget(
     if not active:
         raise ValueError("the training conditions are the matched ones, so there is no gap to divide; give other training conditions")
     space: Space = features or "pixel"
-    simulation = _Simulation(specimen, cube, positions=positions, seed=seed)
+    simulation = Simulation(specimen, cube, positions=positions, seed=seed)
     clean = features_in(space, simulation.patterns(matched)[0])
     reduce = PCA(min(COMPONENTS, *clean.shape), svd_solver="randomized", random_state=seed).fit(clean)
     aim = reduce.transform(features_in(space, rows))
     found: dict[frozenset[str], tuple[Distances, float]] = {}
     combinations = [frozenset(itertools.compress(active, bits)) for bits in itertools.product((0, 1), repeat=len(active))]
     for number, combination in enumerate(combinations):
-        conditions = _mixed(training, matched, combination)
+        conditions = mixed(training, matched, combination)
         patterns, label = simulation.patterns(conditions)
         # neighbours are nearest among patterns without noise, so the dose takes no part in the accuracy
         classifier = KNeighborsClassifier(1).fit(reduce.transform(features_in(space, patterns)), label)
@@ -187,7 +187,7 @@ def shapley(value: dict[frozenset[str], float], players: list[str], player: str)
     return total
 
 
-class _Simulation:
+class Simulation:
     """Patterns of the eight directions at any training conditions, at the same phases and with the same draws."""
 
     def __init__(self, specimen: SpecimenFit, cube: xr.DataArray, *, positions: int, seed: int) -> None:
@@ -229,7 +229,8 @@ def _values(at: TrainingConditions, nuisance: str) -> tuple[float, ...]:
     return tuple(getattr(at, field.name) for field in dataclasses.fields(at) if field.name.startswith(nuisance))
 
 
-def _mixed(training: TrainingConditions, matched: TrainingConditions, switched: frozenset[str]) -> TrainingConditions:
+def mixed(training: TrainingConditions, matched: TrainingConditions, switched: frozenset[str]) -> TrainingConditions:
+    """The training's conditions with the nuisances that are switched at their matched values."""
     names = [field.name for field in dataclasses.fields(training)]
     chosen = {name: getattr(matched, name) for name in names if any(name.startswith(nuisance) for nuisance in switched)}
     return dataclasses.replace(training, **chosen)
