@@ -16,9 +16,11 @@ from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.schema import validate
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, Model, models
+from polwidgets.models.base import Context, Model, Trains, models
+from polwidgets.models.shipped import has_shipped, load_shipped
 from polwidgets.perturb.base import perturbations
 from polwidgets.progress import Progress
+from polwidgets.training.cell_recipes import matched_cells
 from polwidgets.training.matched import matched_patterns
 from polwidgets.training.randomised import randomised_patterns
 from polwidgets.training.study import study_patterns
@@ -33,11 +35,15 @@ def _microscope(specimen: SpecimenFit) -> dict[str, Any]:
     return {"voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad}
 
 
-RECIPES: Final[dict[str, Callable[..., xr.Dataset]]] = {
-    "matched to this specimen": lambda cube, fit, **rest: matched_patterns(fit, cube, **rest),
-    "one thickness of 20 nm": lambda _, fit, **rest: study_patterns(fit.crystal, **_microscope(fit), **rest),
-    "random specimens": lambda _, fit, **rest: randomised_patterns(fit.crystal, **_microscope(fit), **rest),
+RECIPES: Final[dict[str, dict[Trains, Callable[..., xr.Dataset]]]] = {
+    "matched to this specimen": {
+        "patterns": lambda cube, fit, **rest: matched_patterns(fit, cube, **rest),
+        "cells": lambda cube, fit, **rest: matched_cells(fit, cube, **rest),
+    },
+    "one thickness of 20 nm": {"patterns": lambda _, fit, **rest: study_patterns(fit.crystal, **_microscope(fit), **rest)},
+    "random specimens": {"patterns": lambda _, fit, **rest: randomised_patterns(fit.crystal, **_microscope(fit), **rest)},
 }
+SHIPPED: Final = "weights that come with polwidgets"
 
 
 class ModelSelector(pn.viewable.Viewer):
@@ -77,7 +83,7 @@ class ModelSelector(pn.viewable.Viewer):
         self._context = pn.widgets.RadioButtonGroup(
             options={"unit cell": "unit_cell", "single pattern": "pattern"}, value=self.state.context, width=WIDTH_PX - 20
         )
-        self._recipe = pn.widgets.Select(name="training patterns", options=list(RECIPES), width=WIDTH_PX - 20)
+        self._recipe = pn.widgets.Select(name="training", options=list(RECIPES), width=WIDTH_PX - 20)
         self._seed = pn.widgets.IntInput(name="seed", value=self.state.seed, start=0, step=1, width=90)
         self._map = pn.widgets.Button(name="Train and map", button_type="primary", width=130)
         self._save = pn.widgets.FileDownload(
@@ -124,15 +130,18 @@ class ModelSelector(pn.viewable.Viewer):
             self._show(self._maps[(*key, context)])
             return
         model = self._trained[1] if self._trained is not None and self._trained[0] == key else None
-        recipe, specimen = RECIPES[self._recipe.value], self.specimen
+        recipe, specimen = self._recipe.value, self.specimen
         augmentation = tuple(perturbations.from_json(text) for text in self.state.perturbations)
         chosen = self.model
 
         def work(progress: Progress) -> tuple[SpecimenFit, Model, xr.Dataset]:
             fit = match(self.cube, crystal=self.crystal, progress=progress) if specimen is None else specimen
             trained = model
-            if trained is None:
-                training = fit if chosen.trains_on == "specimen" else recipe(self.cube, fit, seed=seed, progress=progress)
+            if trained is None and recipe == SHIPPED:
+                trained = load_shipped(models.name_of(chosen))
+            elif trained is None:
+                makers = RECIPES.get(recipe, {})
+                training = fit if chosen.trains_on == "specimen" else makers[chosen.trains_on](self.cube, fit, seed=seed, progress=progress)
                 trained = chosen.fit(training, augmentation=augmentation, seed=seed, progress=progress)
             prediction = map_polarization(
                 self.cube, crystal=fit.crystal, model=trained, context=context, specimen=fit, seed=seed, progress=progress
@@ -186,7 +195,11 @@ class ModelSelector(pn.viewable.Viewer):
             self._choose.value = name
             self._save.filename = f"{name}.model"
             self._about.value = (type(model).__doc__ or "").strip().splitlines()[0]
-            self._recipe.visible = self._augmentation.visible = model.trains_on == "patterns"
+            recipes = [label for label, makers in RECIPES.items() if model.trains_on in makers]
+            self._recipe.options = [SHIPPED, *recipes] if has_shipped(name) else recipes
+            self._recipe.value = next(iter(self._recipe.options), None)
+            self._recipe.visible = bool(self._recipe.options)
+            self._augmentation.visible = model.trains_on == "patterns"
         elif models.to_json(self._form.part) != self.state.model:
             self._form.set(model)
 
