@@ -1,6 +1,6 @@
 """Directions and displacements that ``polwidgets map`` finds, blind, in pseudo-experimental scans of (K,Na)NbO3.
 
-    python tests/benchmarks/polarization.py [--data FOLDER] [--model NAME ...] [--context NAME ...] [D1 ...]
+    python tests/benchmarks/polarization.py [--data FOLDER] [--model NAME ...] [--weights NAME] [--context NAME ...] [D1 ...]
 
 The scans are independent multislice simulations (frozen phonons, random K/Na, then source, blur, tilt, drift, background,
 gain and counts) in .npz files with their truth beside them, which are not part of polwidgets; FOLDER holds them. The
@@ -41,16 +41,17 @@ def main() -> None:
     parser.add_argument("scans", nargs="*", default=SCANS)
     parser.add_argument("--data", type=Path, default=FOLDER)
     parser.add_argument("--model", nargs="+", default=["unit_cell_match", "pca_knn"])
+    parser.add_argument("--weights", choices=("shipped", "matched"), default="shipped")
     parser.add_argument("--context", nargs="+", default=["unit_cell", "pattern"])
     options = parser.parse_args()
     table = Table(*COLUMNS)
     for model in options.model:
         for context in options.context:
             for name in options.scans:
-                table.row(name, model, context, *measure(options.data / f"{name}.npz", model, context))
+                table.row(name, model, context, *measure(options.data / f"{name}.npz", model, options.weights, context))
 
 
-def measure(path: Path, model: str, context: str) -> list[str]:
+def measure(path: Path, model: str, weights: str, context: str) -> list[str]:
     """Map one scan and compare it with its truth."""
     rotation = SCAN_ROTATION_DEG.get(path.stem, 0.0)
     with np.load(path) as file:
@@ -63,7 +64,8 @@ def measure(path: Path, model: str, context: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "map.zarr"
         command = [sys.executable, "-m", "polwidgets", "map", str(path), "-o", str(output), "--quiet", "--crystal", "knn"]
-        command += ["--model", model, "--context", context, *(text for pair in settings.items() for text in (pair[0], str(pair[1])))]
+        command += ["--model", model, "--weights", weights, "--context", context]
+        command += [text for pair in settings.items() for text in (pair[0], str(pair[1]))]
         start = time.perf_counter()
         subprocess.run(command, check=True)
         seconds = time.perf_counter() - start
