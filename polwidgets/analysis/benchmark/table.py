@@ -29,6 +29,10 @@ ACCURACY: Final = (
     "Percent of positions within 22.5 degrees of the truth, half a cell or more from walls; mean and standard deviation over seeds. "
     f"Beside it the class that most positions get, over all seeds: {RIGHT} occurs in the scan, {WRONG} does not."
 )
+GAINS: Final = (
+    "Single patterns, no context: percent right with the study's recipe (the best of its variants here), and with the patterns simulated "
+    "at the match (the best of those), means over seeds."
+)
 CONFIDENCE: Final = (
     "Pseudo-experimental sets, walls included, means over sets and seeds: expected calibration error; percent right of all positions, "
     "and of those that are left without the least confident fifth."
@@ -56,6 +60,8 @@ def markdown(results: Sequence[Result], leaks: Sequence[dict[str, Any]]) -> str:
         if members:
             parts.append(f"## Test sets: {group}\n\n{_by_set(members, _accuracy)}")
     pseudo = [result for result in results if result.record["group"] == "pseudo-experimental"]
+    if gains := _gains(pseudo):
+        parts.append(f"## What the match changes\n\n{GAINS}\n\n{gains}")
     if pseudo:
         parts.append(f"## Calibration and abstention\n\n{CONFIDENCE}\n\n{_confidence(pseudo)}")
     if leaks:
@@ -98,6 +104,23 @@ def _by_set(results: Sequence[Result], cell: Callable[[Sequence[Result]], str]) 
     sets = list(dict.fromkeys(result.record["set"] for result in results))
     rows = [[*way, *(cell(by_set[name]) if name in by_set else "" for name in sets)] for way, by_set in ways(results).items()]
     return _table([*WAY, *sets], rows)
+
+
+def _gains(results: Sequence[Result]) -> str:
+    """Study's recipe against the matched one, for every model that was trained on both; empty without any."""
+    means: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for (model, recipe, _, _, context), by_set in ways(results).items():
+        if context == "pattern":
+            for name, members in by_set.items():
+                means[model, recipe, name].append(100 * statistics.mean(result.record["right"] for result in members))
+    sets = list(dict.fromkeys(result.record["set"] for result in results))
+    rows = []
+    for model in dict.fromkeys(result.record["model"] for result in results):
+        pairs = {name: [max(means[model, recipe, name], default=None) for recipe in ("study", "matched")] for name in sets}
+        cells = [f"{study:.1f} → {matched:.1f}" if study is not None and matched is not None else "" for study, matched in pairs.values()]
+        if any(cells):
+            rows.append([model, *cells])
+    return _table(["model", *sets], rows) if rows else ""
 
 
 def _confidence(results: Sequence[Result]) -> str:
