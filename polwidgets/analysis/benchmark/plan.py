@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -77,8 +78,7 @@ class Training:
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "groups"}
         if self.recipe != "shipped":
             return own
-        weights = files("polwidgets").joinpath("data", "weights", f"{self.model}.safetensors").read_bytes()
-        return {**own, "weights": hashlib.sha256(weights).hexdigest()}
+        return {**own, "weights": _shipped_sha256(self.model)}
 
     @property
     def title(self) -> str:
@@ -106,6 +106,12 @@ class Plan:
     scans: tuple[ScanRecipe, ...]
     trainings: tuple[Training, ...]
     leak_positions: int
+
+
+@functools.cache
+def _shipped_sha256(model: str) -> str:
+    weights = files("polwidgets").joinpath("data", "weights", f"{model}.safetensors").read_bytes()
+    return hashlib.sha256(weights).hexdigest()
 
 
 def make_plan(

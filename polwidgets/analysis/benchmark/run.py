@@ -116,21 +116,11 @@ class Benchmark:
 
     def pieces(self) -> list[Piece]:
         """Every piece of the plan in an order in which each finds what it needs."""
-        pieces = []
+        pieces: list[Piece] = []
         for recipe in self.plan.scans:
-            pieces.append(
-                Piece(
-                    "make", f"make {recipe.name}", self._file("scans", recipe.content()).exists, functools.partial(self._make_scan, recipe)
-                )
-            )
-            pieces.append(
-                Piece(
-                    "match",
-                    f"match {recipe.name}",
-                    self._file("specimens", recipe.content()).exists,
-                    functools.partial(self._match, recipe),
-                )
-            )
+            scan, specimen = (self._file(kind, recipe.content()) for kind in ("scans", "specimens"))
+            pieces.append(Piece("make", f"make {recipe.name}", scan.exists, functools.partial(self._make_scan, recipe)))
+            pieces.append(Piece("match", f"match {recipe.name}", specimen.exists, functools.partial(self._match, recipe)))
         general = [training for training in self.plan.trainings if training.recipe != "matched"]
         for training in sorted(general, key=lambda each: (each.recipe, each.seed, each.filter)):
             pieces += self._trained_and_mapped(training, None, [each for each in self.plan.scans if each.group in training.groups])
@@ -191,11 +181,10 @@ class Benchmark:
         save_specimen(self._file("specimens", recipe.content()), match(cube, good_pixels=good_pixels, progress=progress))
 
     def _train(self, training: Training, at: ScanRecipe | None, progress: Progress) -> None:
-        # training with and without augmentation shares the patterns
         model = models.build(training.model, **dict(training.parameters))
-        patterns = self._patterns(
-            dataclasses.replace(training, model="", parameters=(), augmentation="none", groups=()), at, model.trains_on
-        )
+        # whatever learns from the same patterns shares them
+        bare = dataclasses.replace(training, model="", parameters=(), augmentation="none", groups=())
+        patterns = self._patterns(bare, at, model.trains_on)
         path = self._model_file(training, at)
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = path.with_suffix(".checkpoint")
@@ -243,15 +232,15 @@ class Benchmark:
             save_arrays(path, record, {"direction": prediction["direction"].values, "truth": truth})
 
     def _leaks(self) -> list[Piece]:
+        cases = [(name, how) for name in self._leak_models() for how in SPLITS]
         return [
             Piece(
-                f"leak {name}",
-                f"leak check of {name}, {how} split",
-                self._leak_file(name, how).exists,
-                functools.partial(self._leak, name, how),
+                f"leak {case[0]}",
+                f"leak check of {case[0]}, {case[1]} split",
+                self._leak_file(*case).exists,
+                functools.partial(self._leak, *case),
             )
-            for name in self._leak_models()
-            for how in SPLITS
+            for case in cases
         ]
 
     def _leak_models(self) -> dict[str, dict[str, Any]]:

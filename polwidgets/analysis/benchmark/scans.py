@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -190,9 +191,10 @@ class ScanFile(ScanRecipe):
 
     def content(self) -> dict[str, Any]:
         """The file's bytes stand for it, wherever it lies."""
+        stamp = self.path.stat()
         return {
             "kind": type(self).__name__,
-            "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            "sha256": _sha256(self.path, stamp.st_mtime_ns, stamp.st_size),
             "scan_rotation_deg": self.scan_rotation_deg,
         }
 
@@ -210,6 +212,11 @@ class ScanFile(ScanRecipe):
         truth = np.kron(cells, np.ones([size // count for size, count in zip(cube.shape[:2], cells.shape, strict=True)]))
         progress("read the scan", 1.0)
         return LabelledScan(cube, (truth - self.scan_rotation_deg) % 360, float(content["amp_A"]))
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(path: Path, changed_ns: int, size: int) -> str:  # noqa: ARG001, a changed file is read again
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _crystal() -> Crystal:
