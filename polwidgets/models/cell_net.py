@@ -95,7 +95,9 @@ class CellNet:
         schedule = Schedule(self.epochs, self.batch, self.learning_rate, weight_decay=0.0, patience=self.epochs, decay=True)
         run = f"{dataclasses.replace(self)} seed {seed} {training.attrs} {dict(training.sizes)}"
         history = train(module, task, schedule, seed=seed, progress=progress, label="train cell_net", checkpoint=checkpoint, run=run)
-        scores, label = task.validation_scores()
+        scores, target = task.validation_scores()
+        polar = target.max(1) > 0.5
+        scores, label = scores[polar], target[polar].argmax(1)
         tilt = np.hypot(training["tilt_y_mrad"], training["tilt_x_mrad"])
         about = {
             **training.attrs,
@@ -218,24 +220,24 @@ class _Task:
         self.count, self.seed = len(self.training), seed
 
     def loss(self, index: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        scores, label = self._scores(self.training[index], generator)
-        return functional.cross_entropy(scores, label)
+        return functional.cross_entropy(*self._scores(self.training[index], generator))
 
     def validate(self) -> float:
-        scores, label = (torch.from_numpy(array) for array in self.validation_scores())
-        return float(functional.cross_entropy(scores, label))
+        scores, target = (torch.from_numpy(array) for array in self.validation_scores())
+        return float(functional.cross_entropy(scores, target))
 
-    def validation_scores(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def validation_scores(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Scores and true probabilities (n, 8)."""
         generator = torch.Generator().manual_seed(self.seed)
         with torch.inference_mode():
             parts = [self._scores(part, generator) for _ in range(VALIDATIONS) for part in torch.split(self.validation, 16)]
-        scores, label = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-        return scores, label
+        scores, target = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
+        return scores, target
 
     def _scores(self, index: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         drawn = self.draws(index, generator)
         conditions = _conditions(drawn.thickness_A, drawn.tilt_mrad, drawn.electrons)
-        return self.module(self.module.embed(drawn.series), conditions), drawn.label
+        return self.module(self.module.embed(drawn.series), conditions), drawn.target
 
 
 def _weighted(readings: Readings, specimen: SpecimenFit, cells: SlidingCells) -> NDArray[np.float32]:

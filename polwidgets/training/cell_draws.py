@@ -1,4 +1,4 @@
-"""What is drawn anew for every batch of labelled cells: symmetry, walls, origin, source, background and counting noise."""
+"""What is drawn anew for every batch of labelled cells: symmetry, walls, lost polarization, origin, source, background and noise."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ SOURCE_ERROR_A: Final = 0.015
 THICKNESS_ERROR_A: Final = 3.0
 TILT_ERROR_mrad: Final = 0.05
 WALLS: Final = 0.15  # share of the cells that reach over a wall
+UNPOLAR: Final = 0.04  # share of the cells that point nowhere
 DIRECTIONS: Final = len(ANGLES_DEG)
 
 
 class DrawnCells(NamedTuple):
-    """A batch: series (n, term, pixel) in units of the pixels' noise, and what a match would know of each cell."""
+    """A batch: series (n, term, pixel) in units of the pixels' noise, probabilities (n, 8), and what a match would know."""
 
     series: torch.Tensor
-    label: torch.Tensor
+    target: torch.Tensor
     thickness_A: torch.Tensor
     tilt_mrad: torch.Tensor
     electrons: torch.Tensor
@@ -96,7 +97,11 @@ class CellDraws:
         # beyond a wall, less than half of the cell belongs to another direction
         beyond = 0.45 * uniform(count, DIRECTIONS) * (uniform(count, DIRECTIONS) < WALLS)
         other = (uniform(count, DIRECTIONS) * DIRECTIONS).long()[..., None, None].expand_as(series)
-        series = series + beyond[..., None, None] * (torch.gather(series, 1, other) - series)
+        mixed = series + beyond[..., None, None] * (torch.gather(series, 1, other) - series)
+        # the mean of all directions is, but for its square, a cell without displacement
+        unpolar = uniform(count, DIRECTIONS) < UNPOLAR
+        series = torch.where(unpolar[..., None, None], series.mean(1, keepdim=True), mixed)
+        target = torch.where(unpolar[..., None], 1 / DIRECTIONS, torch.eye(DIRECTIONS))
         series = series.flatten(0, 1)
         source = _between(self.source_A, uniform(count))
         series = self._moved(series, PHASE_ERROR * normal(len(series), 2)) * _per_direction(self._damping(source))[..., None]
@@ -108,7 +113,7 @@ class CellDraws:
         fitted = source_factor(source + SOURCE_ERROR_A * normal(count), self.cell_A)
         return DrawnCells(
             series * _per_direction(fitted)[..., None],
-            torch.arange(DIRECTIONS).repeat(count),
+            target.flatten(0, 1),
             _per_direction(self.thickness_A[index] + THICKNESS_ERROR_A * normal(count)),
             _per_direction(tilt + TILT_ERROR_mrad * normal(count, 2)),
             _per_direction(patterns * dose),
