@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from polwidgets.widgets.map_style import color_list
+from polwidgets.widgets.map_style import PROBE_COLOR, color_list
 
 SIDE_PX: Final = 200
 
@@ -57,8 +58,9 @@ class Picture(pn.viewable.Viewer):
         plot.title.text_font_size = "10pt"
         self._colors = LinearColorMapper(palette=color_list(colormap), low=0, high=1, nan_color="#888888")
         self._source = ColumnDataSource({"image": [np.zeros((1, 1), np.float32)]})
-        place = {"x": left, "y": min(top, bottom), "dw": right - left, "dh": height}
-        plot.image("image", source=self._source, color_mapper=self._colors, **place)
+        self._image = plot.image("image", source=self._source, color_mapper=self._colors, x=left, y=top, dw=width, dh=height).glyph
+        self._marks = ColumnDataSource({"x": [], "y": []})
+        plot.scatter("x", "y", source=self._marks, marker="square", size=10, fill_alpha=0, line_color=PROBE_COLOR, line_width=2.5)
         self.figure, self.pane = plot, pn.pane.Bokeh(plot, margin=2)
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -76,3 +78,19 @@ class Picture(pn.viewable.Viewer):
         if title is not None:
             self.figure.title.text = title
         pn.io.push_notebook(self.pane)
+
+    def place(self, extent: tuple[float, float, float, float]) -> None:
+        """Move the outer edges (left, top, right, bottom)."""
+        left, top, right, bottom = extent
+        self._image.update(x=left, y=top, dw=right - left, dh=bottom - top)
+        self.figure.x_range.update(start=left, end=right)
+        self.figure.y_range.update(start=bottom, end=top)
+
+    def mark(self, x: Any, y: Any) -> None:
+        """Put a square around each place."""
+        self._marks.data = {"x": np.atleast_1d(x), "y": np.atleast_1d(y)}
+        pn.io.push_notebook(self.pane)
+
+    def on_tap(self, function: Callable[[float, float], Any]) -> None:
+        """Call the function with x and y where somebody taps."""
+        self.figure.on_event("tap", lambda event: function(event.x, event.y))

@@ -69,12 +69,41 @@ class _Maps(View):
         self._column[:] = [LinkedMaps(self._explorer.prediction, cube=self._explorer.cube, state=own)]
 
 
+def _why(explorer: Explorer) -> Any:
+    from polwidgets.widgets.periodicity_explorer import PeriodicityExplorer
+
+    return _analysis(explorer, PeriodicityExplorer, truth=explorer.truth)
+
+
+def _gap(explorer: Explorer) -> Any:
+    from polwidgets.widgets.domain_gap_explorer import DomainGapExplorer
+
+    return _analysis(explorer, DomainGapExplorer)
+
+
+def _defects(explorer: Explorer) -> Any:
+    from polwidgets.widgets.defect_explorer import DefectExplorer
+
+    return _analysis(explorer, DefectExplorer)
+
+
+def _analysis(explorer: Explorer, kind: Any, **more: Any) -> Any:
+    shown = {"prediction": explorer.prediction, "specimen": explorer.specimen, "crystal": explorer.crystal, "state": explorer.state}
+    view = kind(explorer.cube, **shown, **more)
+    _share(view, explorer, "specimen")
+    explorer.param.watch(lambda event: view.param.update(prediction=event.new), "prediction")
+    return view
+
+
 def _share(first: Any, second: Any, name: str) -> None:
     """Keep a parameter of two objects the same."""
-    for one, other in ((first, second), (second, first)):
-        one.param.watch(
-            lambda event, other=other: other.param.update(**{name: event.new}) if getattr(other, name) is not event.new else None, name
-        )
+
+    def follow(other: Any, value: Any) -> None:
+        if getattr(other, name) is not value:
+            setattr(other, name, value)
+
+    first.param.watch(lambda event: follow(second, event.new), name)
+    second.param.watch(lambda event: follow(first, event.new), name)
 
 
 TABS: Final[dict[str, Callable[[Explorer], Any]]] = {
@@ -82,4 +111,7 @@ TABS: Final[dict[str, Callable[[Explorer], Any]]] = {
     "Augment": _augment,
     "Models": _models,
     "Maps": _Maps,
+    "Why it fails": _why,
+    "Domain gap": _gap,
+    "Defects": _defects,
 }
