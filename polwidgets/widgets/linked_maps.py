@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import holoviews as hv
 import numpy as np
 import panel as pn
 import xarray as xr
-from holoviews.streams import Stream, Tap
+from holoviews.streams import BoundsXY, Lasso, Stream, Tap
 from numpy.typing import NDArray
 
 from polwidgets.cube.schema import UNCALIBRATED, validate
 from polwidgets.directions import NAMES
-from polwidgets.widgets.arrows import Arrows, mean_arrows
+from polwidgets.widgets.arrows import mean_arrows
 from polwidgets.widgets.colors import COLORMAP, direction_colors
-from polwidgets.widgets.geometry import DetectorPixels, choose_detector, chosen_detector, detector_image, mrad_per_wave_number
+from polwidgets.widgets.geometry import (
+    DetectorPixels,
+    choose_detector,
+    chosen_detector,
+    detector_image,
+    mrad_per_wave_number,
+    region_mask,
+    region_mean,
+)
+from polwidgets.widgets.map_region import correctness, shares, summarise
 from polwidgets.widgets.map_style import (
     COLOR_BAR,
     LEGEND_PX,
     PROBE_COLOR,
+    REGION_COLOR,
+    RIGHT_WRONG,
     SIDE_PX,
     as_status,
     class_colors,
@@ -30,9 +41,12 @@ from polwidgets.widgets.map_style import (
     plane,
     wheel_legend,
 )
+from polwidgets.widgets.scan_frame import ScanFrame
 from polwidgets.widgets.view_state import ViewState
 
 DETECTOR_TRAITS: Final = tuple(f"detector_{name}" for name in DetectorPixels._fields)
+Corners: TypeAlias = tuple[tuple[float, float], ...]
+LARGEST_OUTLINE: Final = 64  # corners
 SCALES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
     "linear": lambda values: values,
     "sqrt": np.sqrt,
@@ -40,12 +54,16 @@ SCALES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] =
 }
 
 ProbePosition = Stream.define("ProbePosition", row=0, column=0)
+Region = Stream.define("Region", corners=None, shown=False)  # a default that is a tuple would fix its length
 VirtualDetector = Stream.define("VirtualDetector", chosen=None)
 PatternScale = Stream.define("PatternScale", scale="sqrt")
 
 
 class LinkedMaps(pn.viewable.Viewer):
     """Maps that zoom together and answer a tap with the pattern and the eight probabilities.
+
+    The toolbars' box and lasso select a region: pattern and probabilities become its means, and where the truth is known
+    a confusion matrix says what is taken for what in it.
 
     Parameters
     ----------
@@ -56,6 +74,9 @@ class LinkedMaps(pn.viewable.Viewer):
         The scan itself: adds the virtual image and the pattern at the probe position.
     state : ViewState, optional
         Shared with other widgets; by default one of its own.
+    truth : DataArray (scan_y, scan_x), optional
+        True directions in degrees, NaN where unknown: adds their map, where the prediction is right (within 22.5 degrees),
+        and the confusion matrix.
     colormap : str
         Cyclic map of the directions, known to `cmap`.
     arrows : int
@@ -68,21 +89,21 @@ class LinkedMaps(pn.viewable.Viewer):
         cube: xr.DataArray | None = None,
         *,
         state: ViewState | None = None,
+        truth: xr.DataArray | None = None,
         colormap: str = COLORMAP,
         arrows: int = 16,
     ) -> None:
         load_extensions()
-        self.prediction = _checked(prediction, cube)
+        self.prediction = _checked(prediction, cube, truth)
+        self.truth_deg = None if truth is None else np.asarray(truth.values, float)
         self.cube = cube
-        self._rows, self._columns, self._unit = _scan_axes(prediction)
-        self._steps = _steps(self._columns, self._rows)
-        half_x, half_y = self._steps[0] / 2, self._steps[1] / 2
-        self._bounds = (self._columns[0] - half_x, self._rows[0] - half_y, self._columns[-1] + half_x, self._rows[-1] + half_y)
-        self.state = ViewState(probe=(len(self._rows) // 2, len(self._columns) // 2)) if state is None else state
-        self._dims = [hv.Dimension("scan_x", label="x", unit=self._unit), hv.Dimension("scan_y", label="y", unit=self._unit)]
-        row, column = self._within(self.state.probe)
+        self._frame = ScanFrame(prediction)
+        self.state = ViewState(probe=(self._frame.shape[0] // 2, self._frame.shape[1] // 2)) if state is None else state
+        row, column = self._frame.within(self.state.probe)
         self._probe = ProbePosition(row=row, column=column)
+        self._region = Region(**self._chosen_region())
         self.state.observe(self._probe_moved, "probe")
+        self.state.observe(lambda _: self._region.event(**self._chosen_region()), ["region", "pattern_of"])
         self._layout = self._lay_out(colormap, arrows)
         super().__init__()
 
@@ -90,49 +111,44 @@ class LinkedMaps(pn.viewable.Viewer):
         return self._layout
 
     def _lay_out(self, colormap: str, arrows: int) -> pn.viewable.Viewable:
-        views = [self._direction_map(colormap, arrows), self._map("confidence", "Confidence", "cividis", (0.0, 1.0))]
+        prediction = self.prediction
+        views = [self._direction_map("Polarization direction", prediction["direction_deg"].values, colormap, arrows)]
+        views.append(self._map(prediction["confidence"].values, "Confidence", "cividis", (0.0, 1.0)))
+        if self.truth_deg is not None:
+            views.append(self._direction_map("Truth", self.truth_deg, colormap, arrows))
+            right = correctness(prediction["direction_deg"].values, self.truth_deg)
+            views.append(self._map(right, "Within 22.5° of the truth", RIGHT_WRONG, (0.0, 1.0)))
         if self.cube is not None:
             views.append(self._virtual_image(self.cube))
         for name, title in (("displacement_pm", "Displacement (pm)"), ("thickness_A", "Thickness (Å)")):
             if name in self.prediction and float(self.prediction[name].max() - self.prediction[name].min()) > 0:
-                views.append(self._map(name, title, "viridis"))
+                views.append(self._map(prediction[name].values, title, "viridis"))
         if self.cube is not None:
             views.append(self._pattern(self.cube))
         views.append(self._probabilities(colormap))
+        if self.truth_deg is not None:
+            views.append(self._confusion())
         # a Panel pane of text would fetch its style sheets anew with every change, from outside
-        readout = hv.DynamicMap(self._readout, streams=[self._probe]).opts(width=LEGEND_PX - 10, height=120, hooks=[as_status])
-        legend = pn.Column(pn.pane.HoloViews(wheel_legend(colormap), linked_axes=False), readout, width=LEGEND_PX)
+        readout = hv.DynamicMap(self._readout, streams=[self._probe, self._region]).opts(
+            width=LEGEND_PX - 10, height=190, hooks=[as_status]
+        )
+        clear = pn.widgets.Button(label="Clear region", width=LEGEND_PX - 30, description="Back to the pattern at the probe position")
+        clear.on_click(lambda _: self._select(()))
+        legend = pn.Column(pn.pane.HoloViews(wheel_legend(colormap), linked_axes=False), readout, clear, width=LEGEND_PX)
         return pn.Row(legend, pn.GridBox(*map(pn.pane.HoloViews, views), ncols=3))
 
     # maps
 
-    def _direction_map(self, colormap: str, arrows: int) -> hv.DynamicMap:
-        direction, confidence = self.prediction["direction_deg"].values, self.prediction["confidence"].values
+    def _direction_map(self, title: str, direction: NDArray[np.float64], colormap: str, arrows: int) -> hv.DynamicMap:
+        confidence = self.prediction["confidence"].values if title != "Truth" else np.isfinite(direction).astype(float)
         colors = direction_colors(direction, confidence, colormap=colormap)
-        picture = hv.RGB(colors[::-1], bounds=self._bounds, kdims=self._dims).opts(**plane("Polarization direction", self._unit))
-        layers = picture * self._arrows(mean_arrows(direction, confidence, across=arrows)) if arrows else picture
+        picture = self._frame.colors(colors).opts(**plane(title, self._frame.unit))
+        layers = picture * self._frame.arrows(mean_arrows(direction, confidence, across=arrows)) if arrows else picture
         return self._tappable(picture, layers)
 
-    def _arrows(self, arrows: Arrows) -> hv.Segments:
-        """Shaft and two barbs of every arrow; the longest just fits between its neighbours."""
-        half = 0.42 * np.diff(np.unique(arrows.row), append=np.inf).min()
-        half = half if np.isfinite(half) else 0.42
-        step_x, step_y = self._steps
-        middle = np.stack([self._columns[0] + step_x * arrows.column, self._rows[0] + step_y * arrows.row])
-        along = half * np.stack([step_x * arrows.right, step_y * arrows.down])
-        aside = 0.4 * np.stack([along[1], -along[0]])
-        tip, tail = middle + along, middle - along
-        lines = [np.concatenate([tip, end]) for end in (tail, tip - 0.7 * along + aside, tip - 0.7 * along - aside)]
-        segments = hv.Segments(tuple(np.concatenate(lines, axis=1)), kdims=["x0", "y0", "x1", "y1"])
-        return segments.opts(color="#1a1a1a", line_width=1.2, apply_ranges=False)
-
-    def _image(self, values: NDArray[np.float64], name: str) -> hv.Image:
-        # HoloViews wants the row of the largest y first, and y grows downward
-        return hv.Image(values[::-1], bounds=self._bounds, kdims=self._dims, vdims=[name])
-
-    def _map(self, name: str, title: str, colormap: str, limits: tuple[float, float] = (np.nan, np.nan)) -> hv.DynamicMap:
-        image = self._image(self.prediction[name].values, name)
-        return self._tappable(image.opts(cmap=color_list(colormap), clim=limits, **COLOR_BAR, **plane(title, self._unit)))
+    def _map(self, values: NDArray[np.float64], title: str, colormap: str, limits: tuple[float, float] = (np.nan, np.nan)) -> hv.DynamicMap:
+        image = self._frame.image(values, title)
+        return self._tappable(image.opts(cmap=color_list(colormap), clim=limits, **COLOR_BAR, **plane(title, self._frame.unit)))
 
     def _virtual_image(self, cube: xr.DataArray) -> hv.DynamicMap:
         choose_detector(self.state, cube)
@@ -140,24 +156,22 @@ class LinkedMaps(pn.viewable.Viewer):
         self.state.observe(lambda _: detector.event(chosen=chosen_detector(self.state)), DETECTOR_TRAITS)
 
         def draw(chosen: DetectorPixels) -> hv.Image:
-            return self._image(detector_image(cube, chosen), "virtual image")
+            return self._frame.image(detector_image(cube, chosen), "virtual image")
 
         images = hv.DynamicMap(draw, streams=[detector])
-        return self._tappable(images, images.opts(cmap="gray", framewise=True, **COLOR_BAR, **plane("Virtual image", self._unit)))
+        return self._tappable(images, images.opts(cmap="gray", framewise=True, **COLOR_BAR, **plane("Virtual image", self._frame.unit)))
 
     def _tappable(self, source: Any, layers: Any = None) -> hv.DynamicMap:
-        """The layers (by default the source alone) with the probe position on top; a tap moves it."""
+        """The layers (by default the source alone) with probe position and region on top; a tap moves the one, a selection the other."""
         Tap(source=source).add_subscriber(self._tapped)
-        marker = hv.DynamicMap(self._marker, streams=[self._probe])
-        return (source if layers is None else layers) * marker.opts(
-            hv.opts.Points(marker="square", size=11, fill_alpha=0, line_color=PROBE_COLOR, line_width=2.5),
-            hv.opts.HLine(color=PROBE_COLOR, line_width=0.8),
-            hv.opts.VLine(color=PROBE_COLOR, line_width=0.8),
-        )
+        BoundsXY(source=source).add_subscriber(self._boxed)
+        Lasso(source=source).add_subscriber(self._lassoed)
+        marker = hv.DynamicMap(self._frame.marker, streams=[self._probe]).opts(color=PROBE_COLOR, line_width=1.6, apply_ranges=False)
+        outline = hv.DynamicMap(self._outline, streams=[self._region]).opts(color=REGION_COLOR, line_width=2.2, apply_ranges=False)
+        return (source if layers is None else layers) * marker * outline
 
-    def _marker(self, row: int, column: int) -> hv.Overlay:
-        x, y = self._columns[column], self._rows[row]
-        return hv.HLine(y) * hv.VLine(x) * hv.Points([(x, y)], kdims=self._dims)
+    def _outline(self, corners: Corners, shown: bool) -> hv.Segments:  # noqa: ARG002
+        return self._frame.outline(corners)
 
     # what lies behind a position
 
@@ -169,70 +183,122 @@ class LinkedMaps(pn.viewable.Viewer):
         chosen = PatternScale(scale=self.state.pattern_scale)
         self.state.observe(lambda change: chosen.event(scale=change["new"]), "pattern_scale")
 
-        def draw(row: int, column: int, scale: str) -> hv.Image:
-            pattern = np.asarray(cube.isel(scan_y=row, scan_x=column).values, float)
+        def draw(row: int, column: int, corners: Corners, shown: bool, scale: str) -> hv.Image:
+            region = corners if shown and self._mask(corners) is not None else ()
+            pattern = region_mean(cube, region)[0] if region else np.asarray(cube.isel(scan_y=row, scan_x=column).values, float)
             return hv.Image((kx, ky, SCALES[scale](np.clip(pattern, 0, None))), kdims=dims, vdims=["intensity"])
 
-        patterns = hv.DynamicMap(draw, streams=[self._probe, chosen])
-        return patterns.opts(cmap=color_list("magma"), framewise=True, **plane("Pattern at the probe", unit))
+        patterns = hv.DynamicMap(draw, streams=[self._probe, self._region, chosen])
+        return patterns.opts(cmap=color_list("magma"), framewise=True, **plane("Pattern", unit))
 
     def _probabilities(self, colormap: str) -> hv.DynamicMap:
         colors = class_colors(colormap)
 
-        def draw(row: int, column: int) -> hv.Bars:
-            values = self.prediction["probability"].values[row, column]
+        def draw(row: int, column: int, corners: Corners, shown: bool) -> hv.Bars:
+            mask = self._mask(corners) if shown else None
+            probability = self.prediction["probability"].values
+            values = probability[row, column] if mask is None else probability[mask].mean(0)
             return hv.Bars(list(zip(colors, values, strict=True)), "direction", "probability")
 
         style = {"color": hv.dim("direction").categorize(colors), "frame_height": SIDE_PX, "ylim": (0, 1), "xlabel": ""}
-        return hv.DynamicMap(draw, streams=[self._probe]).opts(invert_axes=True, invert_yaxis=True, **style, **plain("Probabilities"))
+        return hv.DynamicMap(draw, streams=[self._probe, self._region]).opts(
+            invert_axes=True, invert_yaxis=True, **style, **plain("Probabilities")
+        )
 
-    def _readout(self, row: int, column: int) -> hv.Div:
+    def _confusion(self) -> hv.DynamicMap:
+        """True against predicted classes in the region, or in the whole scan: colours are shares of the true class."""
+        dims = [hv.Dimension("predicted", label="predicted"), hv.Dimension("true", label="true")]
+        ticks = list(enumerate(NAMES))
+
+        def draw(corners: Corners, shown: bool) -> hv.Overlay:  # noqa: ARG001
+            mask = self._mask(corners) if corners else None
+            everywhere = np.ones(self.prediction["confidence"].shape, bool)
+            counts = summarise(self.prediction, self.truth_deg, everywhere if mask is None else mask).confusion
+            assert counts is not None
+            places = np.argwhere(counts)
+            texts = [(column, row, str(counts[row, column])) for row, column in places]
+            squares = hv.Image((range(8), range(8), shares(counts)), kdims=dims, vdims=["share"])
+            return squares * hv.Labels(texts, kdims=dims, vdims=["count"])
+
+        return hv.DynamicMap(draw, streams=[self._region]).opts(
+            hv.opts.Image(
+                cmap=color_list("Blues")[:170], clim=(0, 1), invert_yaxis=True, frame_height=SIDE_PX, xticks=ticks, yticks=ticks,
+                xrotation=45, **plain("Confusion, positions"),
+            ),
+            hv.opts.Labels(text_font_size="8pt", text_color="#111111"),
+        )  # fmt: skip
+
+    def _readout(self, row: int, column: int, corners: Corners, shown: bool) -> hv.Div:  # noqa: ARG002
         here = self.prediction.isel(scan_y=row, scan_x=column)
         lines = [
             f"position ({row}, {column})",
-            f"y {self._rows[row]:.3g}, x {self._columns[column]:.3g} {self._unit}",
+            f"y {self._frame.rows[row]:.3g}, x {self._frame.columns[column]:.3g} {self._frame.unit}",
             f"{NAMES[int(here['probability'].values.argmax())]}, {float(here['direction_deg']):.0f}°",
             f"confidence {float(here['confidence']):.2f}",
         ]
         if "displacement_pm" in here:
             error = f" ± {float(here['displacement_error_pm']):.1f}" if "displacement_error_pm" in here else ""
             lines.append(f"displacement {float(here['displacement_pm']):.1f}{error} pm")
-        return hv.Div("\n".join(lines))
+        if self.truth_deg is not None:
+            lines.append(f"truth {self.truth_deg[row, column]:.0f}°")
+        return hv.Div("\n".join(lines + self._region_lines(corners)))
+
+    def _region_lines(self, corners: Corners) -> list[str]:
+        if not corners:
+            return []
+        mask = self._mask(corners)
+        if mask is None:
+            return ["", "The region holds no position:", "draw a larger one."]
+        found = summarise(self.prediction, self.truth_deg, mask)
+        lines = ["", f"region of {found.count} positions", f"mean confidence {found.confidence:.2f}"]
+        return [*lines, f"right {found.correct:.1%}"] if self.truth_deg is not None else lines
 
     # state
 
-    def _within(self, probe: tuple[int, int]) -> tuple[int, int]:
-        return min(max(0, probe[0]), len(self._rows) - 1), min(max(0, probe[1]), len(self._columns) - 1)
+    def _chosen_region(self) -> dict[str, Any]:
+        return {"corners": self.state.region, "shown": self.state.pattern_of == "region" and bool(self.state.region)}
+
+    def _mask(self, corners: Corners) -> NDArray[np.bool_] | None:
+        """Positions in a region; None where there are none."""
+        try:
+            return region_mask(corners, self._frame.shape)
+        except ValueError:
+            return None
+
+    def _select(self, corners: Corners) -> None:
+        with self.state.hold_trait_notifications():
+            self.state.region = corners
+            self.state.pattern_of = "region" if corners else "probe"
+
+    def _boxed(self, bounds: tuple[float, float, float, float] | None) -> None:
+        if bounds is not None:
+            left, top, right, bottom = bounds
+            self._lassoed(np.array([(left, top), (right, top), (right, bottom), (left, bottom)]))
+
+    def _lassoed(self, geometry: NDArray[np.float64] | None) -> None:
+        """Corners (x, y) in the maps' units."""
+        if geometry is not None and len(geometry) >= 3:
+            few = geometry[:: -(-len(geometry) // LARGEST_OUTLINE)]
+            self._select(self._frame.pixels(few))
 
     def _probe_moved(self, change: Any) -> None:
-        row, column = self._within(change["new"])
+        row, column = self._frame.within(change["new"])
         self._probe.event(row=row, column=column)
 
     def _tapped(self, x: float | None, y: float | None) -> None:
         if x is not None and y is not None:
-            self.state.probe = (int(np.abs(self._rows - y).argmin()), int(np.abs(self._columns - x).argmin()))
+            with self.state.hold_trait_notifications():
+                self.state.probe = self._frame.nearest(x, y)
+                self.state.pattern_of = "probe"
 
 
-def _checked(prediction: xr.Dataset, cube: xr.DataArray | None) -> xr.Dataset:
+def _checked(prediction: xr.Dataset, cube: xr.DataArray | None, truth: xr.DataArray | None) -> xr.Dataset:
     missing = [name for name in ("direction_deg", "probability", "confidence") if name not in prediction]
     if missing:
         raise ValueError(f"the prediction has no {', '.join(missing)}; expected a Dataset as pw.map_polarization makes it")
-    if cube is not None:
-        here, there = (tuple(labelled.sizes[dim] for dim in ("scan_y", "scan_x")) for labelled in (prediction, validate(cube)))
-        if here != there:
-            raise ValueError(f"the prediction covers {here} scan positions, the cube {there}; give the cube that was mapped")
+    for name, other in (("cube", None if cube is None else validate(cube)), ("truth", truth)):
+        if other is not None:
+            here, there = (tuple(labelled.sizes[dim] for dim in ("scan_y", "scan_x")) for labelled in (prediction, other))
+            if here != there:
+                raise ValueError(f"the prediction covers {here} scan positions, the {name} {there}; give the {name} that was mapped")
     return prediction
-
-
-def _scan_axes(prediction: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Rows, columns and their unit: nm where calibrated, since scale bars want a metric unit."""
-    rows, columns = (np.asarray(prediction[dim].values, float) for dim in ("scan_y", "scan_x"))
-    if prediction["scan_x"].attrs.get("units", UNCALIBRATED) == UNCALIBRATED:
-        return rows, columns, "px"
-    return rows / 10, columns / 10, "nm"
-
-
-def _steps(columns: NDArray[np.float64], rows: NDArray[np.float64]) -> tuple[float, float]:
-    """Distance of neighbours along x and y; a line scan has square pixels."""
-    found = [float(axis[-1] - axis[0]) / (len(axis) - 1) if len(axis) > 1 else 0.0 for axis in (columns, rows)]
-    return found[0] or found[1] or 1.0, found[1] or found[0] or 1.0

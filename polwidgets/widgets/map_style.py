@@ -19,6 +19,8 @@ SIDE_PX: Final = 215
 LEGEND_PX: Final = 200
 GLYPHS: Final = ("→", "↗", "↑", "↖", "←", "↙", "↓", "↘")
 PROBE_COLOR: Final = "#00b7ff"
+REGION_COLOR: Final = "#ff5fd2"
+RIGHT_WRONG: Final = "cividis"  # dark is wrong, bright is right: told apart by lightness, not by hue
 INK: Final = "#555555"
 
 
@@ -36,7 +38,7 @@ def plain(title: str) -> dict[str, Any]:
     return {
         "title": title,
         "frame_width": SIDE_PX,
-        "default_tools": ["pan", "wheel_zoom", "reset", "save"],
+        "default_tools": ["pan", "wheel_zoom", "box_select", "lasso_select", "reset", "save"],
         "active_tools": [],
         "toolbar": "above",
         "autohide_toolbar": True,

@@ -8,7 +8,7 @@ SHAPE = (20, 28)
 
 
 def test_tap_shows_the_pattern_and_the_probabilities(scene):
-    behind = ("Pattern at the probe", "Probabilities")
+    behind = ("Pattern", "Probabilities")
     before = {title: _pixels(scene, title) for title in behind}
     browser_before = scene.pixels(scene.canvas("Diffraction pattern"))
     for row, column in ((3, 5), (17, 6)):
