@@ -172,7 +172,9 @@ def separations(
     for number, own in enumerate(patterns):
         for other, model in enumerate(patterns):
             if other != number:
-                distance = (own - model).square().sum(1) if phase_known else _nearest_square(own, reduced[other])
+                distance = (own - model).square().sum(1)
+                if not phase_known:
+                    distance = torch.minimum(distance, _nearest_square(own, reduced[other]))
                 apart[number, other] = distance.clamp(min=0).sqrt().numpy()
     return apart
 

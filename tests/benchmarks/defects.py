@@ -130,7 +130,8 @@ def supercell_scan(
     axis = (np.arange(CELLS * POSITIONS) + 0.5) * CELL_A / POSITIONS
     places = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     prism = Prism(cells=1, sampling_A=0.11, potential="atoms", configurations=1, seed=seed)
-    patterns = prism.patterns(crystal, places, thickness_A=thickness_A, voltage_kV=200.0, probe=Probe(semiangle_mrad=24.0), ky=DETECTOR, kx=DETECTOR)
+    probe = Probe(semiangle_mrad=24.0)
+    patterns = prism.patterns(crystal, places, thickness_A=thickness_A, voltage_kV=200.0, probe=probe, ky=DETECTOR, kx=DETECTOR)
     scan = patterns.reshape(len(axis), len(axis), len(DETECTOR), len(DETECTOR)).astype(float)
     blurred = gaussian_filter(scan, SOURCE_A * POSITIONS / CELL_A, axes=(0, 1), mode="wrap") + 0.03 / len(DETECTOR) ** 2
     np.save(path, blurred.astype(np.float32))
@@ -144,8 +145,8 @@ def false_alarms(seed: int) -> tuple[int, int, int]:
     """Good cells flagged at 5 %, at 1 %, and how many there are."""
     if not _GOOD:
         expected = pw.simulate_scan(
-            "knn", direction_deg=45.0, thickness_A=150.0, scan_shape=(60, 60), cells=6, detector_shape=(40, 40), source_A=SOURCE_A, blur=0.04,
-            background=0.03, probe=Probe(tilt_y_mrad=0.7, tilt_x_mrad=-0.5), k_limit=3.0,
+            "knn", direction_deg=45.0, thickness_A=150.0, scan_shape=(60, 60), cells=6, detector_shape=(40, 40), source_A=SOURCE_A,
+            blur=0.04, background=0.03, probe=Probe(tilt_y_mrad=0.7, tilt_x_mrad=-0.5), k_limit=3.0,
         )  # fmt: skip
         _GOOD.append((expected, pw.match(_counted(expected, 0))))
     expected, specimen = _GOOD[0]
