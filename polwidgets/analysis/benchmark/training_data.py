@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from polwidgets.analysis.benchmark.plan import COUNTING, Training
-from polwidgets.cube.schema import make_cube, step_of
-from polwidgets.match.scan import readings_for
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.perturb.base import Perturbation
 from polwidgets.perturb.dose import Dose
 from polwidgets.perturb.presets import preset
 from polwidgets.progress import Progress
 from polwidgets.training.filtering import magnitude_filter
+from polwidgets.training.labelled import labelled_patterns
 from polwidgets.training.matched import matched_patterns
 from polwidgets.training.randomised import randomised_patterns
 from polwidgets.training.study import study_patterns
@@ -40,8 +38,7 @@ def training_patterns(
     elif cube is None or specimen is None:
         raise ValueError(f"the recipe {training.recipe!r} simulates at a matched scan; give the cube and its specimen")
     else:
-        seen, detector = at_half(specimen, cube)
-        labelled = matched_patterns(seen, detector, **sizes, seed=training.seed, progress=progress)
+        labelled = binned(matched_patterns(specimen, cube, **sizes, seed=training.seed, progress=progress))
     return magnitude_filter(labelled, training.filter)
 
 
@@ -54,17 +51,18 @@ def augmentation(training: Training, *, specimen: SpecimenFit | None = None) -> 
     return (Dose(electrons=float(specimen.patterns["measured"].sum()) / specimen.gain),)
 
 
-def at_half(specimen: SpecimenFit, cube: xr.DataArray) -> tuple[SpecimenFit, xr.DataArray]:
-    """A match and one probe position of its scan, as a detector of pixels twice as large sees them."""
-    frame = readings_for(cube[:1, :1], specimen.crystal).frame
-    step = step_of(frame, "ky")
-    rows, columns = (size // 2 for size in frame.shape)
-    # the first two pixels become one: the beam comes to lie between what it lay on
-    top, left = ((0.5 - float(frame[dim][0]) / step_of(frame, dim)) / 2 - 0.5 for dim in ("ky", "kx"))
-    coarse = make_cube(
-        np.ones((1, 1, rows, columns)), scan_step_A=step_of(cube, "scan_y"), k_step=(2 * step, 2 * step_of(frame, "kx")),
-        center_px=(top, left), **cube.attrs,
-    )  # fmt: skip
-    # a pixel averages over its own width; the fitted blur knows the smaller pixel's
-    blur = float(np.sqrt(specimen.conditions.blur**2 + (2**2 - 1) * step**2 / 12))
-    return dataclasses.replace(specimen, conditions=dataclasses.replace(specimen.conditions, blur=blur), good_pixels=None), coarse
+def binned(labelled: xr.Dataset) -> xr.Dataset:
+    """Labelled patterns on pixels twice as large; one that holds a bad pixel is bad, an odd row or column is left out."""
+    rows, columns = (labelled.sizes[dim] // 2 for dim in ("ky", "kx"))
+    whole = labelled.isel(ky=slice(2 * rows), kx=slice(2 * columns))
+    return labelled_patterns(
+        whole["intensity"].values.reshape(-1, rows, 2, columns, 2).sum((2, 4)),
+        ky=whole["ky"].values.reshape(rows, 2).mean(1),
+        kx=whole["kx"].values.reshape(columns, 2).mean(1),
+        direction_deg=whole["direction_deg"].values,
+        thickness_A=whole["thickness_A"].values,
+        specimen=whole["specimen"].values,
+        phase=np.stack([whole["cell_y"].values, whole["cell_x"].values], -1),
+        good_pixels=whole["good_pixels"].values.reshape(rows, 2, columns, 2).all((1, 3)),
+        attrs=labelled.attrs,
+    )
