@@ -63,6 +63,6 @@ def binned(labelled: xr.Dataset) -> xr.Dataset:
         thickness_A=whole["thickness_A"].values,
         specimen=whole["specimen"].values,
         phase=np.stack([whole["cell_y"].values, whole["cell_x"].values], -1),
-        good_pixels=whole["good_pixels"].values.reshape(rows, 2, columns, 2).all((1, 3)),
+        good_pixels=np.asarray(whole["good_pixels"].values.reshape(rows, 2, columns, 2).all((1, 3))),
         attrs=labelled.attrs,
     )
