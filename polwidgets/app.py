@@ -1,4 +1,4 @@
-"""The Panel app: a scan, and where there is one its map, on one state.
+"""The Panel app: the explorer of a scan, with a file to open above it.
 
 ``polwidgets app scan.zarr`` serves it, and so does ``panel serve polwidgets/app.py --args scan.zarr map.zarr``.
 """
@@ -7,30 +7,93 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import panel as pn
 import xarray as xr
 
 import polwidgets as pw
-from polwidgets.widgets.browser_model import CubeBrowserModel
-from polwidgets.widgets.cube_browser import CubeBrowserPane
-from polwidgets.widgets.linked_maps import LinkedMaps
+from polwidgets.widgets.explorer import Explorer
+from polwidgets.widgets.form import note
+from polwidgets.widgets.map_style import load_extensions
+from polwidgets.widgets.open_files import Folders, Recent
+
+SCALES: Final = {"100 %": 1.0, "125 %": 1.25, "150 %": 1.5, "200 %": 2.0}
+DISCONNECTED: Final = "The server does not answer any more. What is shown stays, but nothing new is computed: start it again and reload."
+SWITCH_THEME: Final = """
+const page = new URL(window.location);
+page.searchParams.set("theme", page.searchParams.get("theme") === "dark" ? "default" : "dark");
+window.location = page;
+"""
+STYLE: Final = (
+    "body { margin: 0 12px; font-family: system-ui, sans-serif; } :focus-visible { outline: 2px solid #35a0ff; outline-offset: 1px; }"
+)
 
 
-def view(scan: xr.DataArray, prediction: xr.Dataset | None = None) -> pn.viewable.Viewable:
-    """The linked views of a scan, for one visitor.
+class App:
+    """One visitor's page.
 
     Parameters
     ----------
-    scan : DataArray (scan_y, scan_x, ky, kx)
-    prediction : Dataset on (scan_y, scan_x), optional
-        Its map, as `pw.map_polarization` makes it.
+    folders : Folders
+        What may be opened.
+    path : path, optional
+        The scan to begin with; the bundled sample without it.
+    map_path : path, optional
+        Its map, written by ``polwidgets map`` (zarr).
+    recent : Recent, optional
+        Where opened files are remembered.
     """
-    model = CubeBrowserModel(scan)
-    views: list[pn.viewable.Viewable | pn.viewable.Viewer] = [CubeBrowserPane(model)]
-    if prediction is not None:
-        views.append(LinkedMaps(prediction, cube=scan, state=model.state))
-    return pn.Column(*views, sizing_mode="stretch_width", margin=16)
+
+    def __init__(
+        self, folders: Folders, path: str | Path | None = None, map_path: str | Path | None = None, *, recent: Recent | None = None
+    ) -> None:
+        self.folders, self.recent = folders, Recent() if recent is None else recent
+        self.explorer: Explorer | None = None
+        self._trouble = note(error=True)
+        self._place = pn.Column(sizing_mode="stretch_width")
+        low = {"margin": (4, 4), "height": 30}
+        self._choose = pn.widgets.Select(width=280, groups=self._choices(), value=None, **low)
+        self._path = pn.widgets.TextInput(placeholder="open a path, and press enter", width=280, **low)
+        scale = pn.widgets.Select(options=SCALES, width=90, **low)
+        scale.jscallback(value="document.body.style.zoom = cb_obj.value")
+        theme = pn.widgets.Button(name="Dark / light", width=100, **low)
+        theme.js_on_click(code=SWITCH_THEME)
+        self._choose.param.watch(lambda event: self.open(event.new) if event.new else None, "value")
+        self._path.param.watch(lambda event: self.open(event.new) if event.new else None, "value")
+        head = pn.Row(
+            note("Open"), self._choose, self._path, pn.HSpacer(), note("Size"), scale, theme, sizing_mode="stretch_width", margin=0
+        )
+        self.page = pn.Column(head, self._trouble, self._place, sizing_mode="stretch_width")
+        self.open(path, map_path)
+
+    def open(self, path: str | Path | None, map_path: str | Path | None = None) -> None:
+        """Show another scan; what cannot or may not be opened is said above the one that stays."""
+        try:
+            prediction = None if map_path is None else xr.open_zarr(self.folders.allowed(map_path)).load()
+            scan = pw.sample("knn_wall") if path is None else self.folders.allowed(path)
+            self.explorer = Explorer(scan, prediction=prediction)
+        except Exception as error:  # noqa: BLE001 whatever is wrong with a file is shown where the user looks
+            self._trouble.value = f"{type(error).__name__}: {error}"
+            return
+        self._trouble.value = ""
+        self._place[:] = [self.explorer]
+        if isinstance(scan, Path):
+            self.recent.add(scan)
+
+    def _choices(self) -> dict[str, dict[str, str]]:
+        files = self.folders.files()
+        lately = [path for path in self.recent.read() if any(path.is_relative_to(root) for root in self.folders.roots) and path.exists()]
+        groups = {"": {"…": ""}, "opened lately": lately, "in the folder": files}
+        return {
+            name: group if isinstance(group, dict) else {self._shown(path): str(path) for path in group}
+            for name, group in groups.items()
+            if group
+        }
+
+    def _shown(self, path: Path) -> str:
+        root = next(root for root in self.folders.roots if path.is_relative_to(root))
+        return str(path.relative_to(root))
 
 
 def serve(
@@ -46,7 +109,8 @@ def serve(
     Parameters
     ----------
     path : path, optional
-        Anything `pw.open_cube` opens; the bundled sample without it.
+        Anything `pw.open_cube` opens, or a folder to choose from; the bundled sample without it. Only files in its folder,
+        and in the map's, can be opened on the page.
     port, address
         Where to listen; the default address is reached from this machine only.
     map_path : path, optional
@@ -54,18 +118,35 @@ def serve(
     show : bool
         Open a browser window.
     """
-    pn.extension(inline=True)
-    scan, prediction = _open(path, map_path)
+    _load()
+    folders, path = _folders(path, map_path)
+    if path is not None:
+        pw.open_cube(folders.allowed(path))  # what cannot be opened is said here, before anybody visits
     title = "polwidgets" if path is None else f"{Path(path).name} · polwidgets"
     origins = [f"{address}:{port}", f"localhost:{port}"]
-    pn.serve(lambda: view(scan, prediction), port=port, address=address, websocket_origin=origins, show=show, title=title)
+    pn.serve(lambda: App(folders, path, map_path).page, port=port, address=address, websocket_origin=origins, show=show, title=title)
 
 
-def _open(path: str | Path | None, map_path: str | Path | None = None) -> tuple[xr.DataArray, xr.Dataset | None]:
-    scan = pw.sample("knn_wall") if path is None else pw.open_cube(path)
-    return scan, None if map_path is None else xr.open_zarr(map_path).load()
+def _folders(path: str | Path | None, map_path: str | Path | None) -> tuple[Folders, Path | None]:
+    """What may be opened, and the scan to begin with: a folder that is no scan is one to choose from."""
+    start = None if path is None else Path(path).absolute()
+    choose = start is not None and start.is_dir() and start.suffix != ".zarr" and not any(start.glob("*.tif*"))
+    given = [start if choose or start is None else start.parent, None if map_path is None else Path(map_path).absolute().parent]
+    return Folders([folder for folder in given if folder is not None] or [Path.cwd()]), None if choose else start
+
+
+def _word(text: str) -> pn.widgets.StaticText:
+    return pn.widgets.StaticText(value=text, margin=(10, 4))
+
+
+def _load() -> None:
+    load_extensions()
+    pn.config.raw_css.append(STYLE)
+    pn.config.disconnect_notification = DISCONNECTED
 
 
 if pn.state.served:
-    pn.extension(inline=True)
-    view(*_open(*sys.argv[1:3])).servable(title="polwidgets")
+    _load()
+    _given: tuple[str | None, ...] = (*sys.argv[1:3], None, None)
+    _allowed, _start = _folders(*_given[:2])
+    App(_allowed, _start, _given[1]).page.servable(title="polwidgets")

@@ -61,10 +61,9 @@ class DefectExplorer(AnalysisView):
             "model": Picture("model", unit=unit, side=170),
             "residual": Picture("residual", unit=unit, colormap="vik", side=170),
         }
-        self._layout = pn.Row(
-            pn.Column(self._rate, self._start, self.worker, self._facts, width=260),
-            pn.Column(pn.Row(self._score, self._flagged, margin=0), pn.Row(*self._patterns.values(), margin=0), margin=0),
-        )
+        maps, patterns = (pn.Row(*views, margin=0) for views in ((self._score, self._flagged), self._patterns.values()))
+        self._views = pn.Column(maps, patterns, margin=0, visible=False)
+        self._layout = pn.Row(pn.Column(self._rate, self._start, self.worker, self._facts, width=260), self._views)
         self._rate.param.watch(lambda _: self._flag(), "value")
         self.state.observe(self.lazily(self._show_probe), "probe")
 
@@ -104,6 +103,7 @@ class DefectExplorer(AnalysisView):
         """Draw score and threshold: nothing is computed anew."""
         if self._found is None:
             return
+        self._views.visible = True
         defects = self._found.defects
         place = defects["row"].values, defects["column"].values
         score, chance = defects["score"].values, defects["p_value"].values

@@ -18,7 +18,7 @@ from polwidgets.widgets.map_style import LEGEND_PX, PROBE_COLOR, class_colors, w
 from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
 
-SIDE_PX: Final = 260
+SIDE_PX: Final = 250
 EMPTY: Final = "no map yet"
 
 

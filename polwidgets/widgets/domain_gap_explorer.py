@@ -50,10 +50,11 @@ class DomainGapExplorer(AnalysisView):
         self._lengths = ColumnDataSource({"name": list(DISTANCES.values()), "value": [0.0] * len(DISTANCES)})
         self._steps = ColumnDataSource({"name": [], "low": [], "high": [], "accuracy": []})
         self._panes = [pn.pane.Bokeh(plot, margin=4) for plot in (self._embedding(), self._bars(), self._waterfall())]
+        self._views = pn.Column(pn.Row(*self._panes[:2], margin=0), self._panes[2], margin=0, visible=False)
         self._layout = pn.Row(
             pn.Column(note("training set simulated at"), self.form, width=WIDTH_PX + 10),
             pn.Column(note("matched instead:"), self._switches, self._start, self.worker, self._facts, width=220),
-            pn.Column(pn.Row(*self._panes[:2], margin=0), self._panes[2], margin=0),
+            self._views,
         )
         self.form.param.watch(lambda _: self._changed(), "part")
         self._switches.param.watch(lambda _: self._changed(), "value")
@@ -78,6 +79,7 @@ class DomainGapExplorer(AnalysisView):
             if self.specimen is None:
                 self.specimen = specimen
             self._parts = simulation, target
+            self._views.visible = True
             self._draw_budget(budget)
             self._changed()
 

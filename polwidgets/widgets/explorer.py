@@ -23,7 +23,7 @@ from polwidgets.widgets.tabs import TABS
 from polwidgets.widgets.toolbar import toolbar
 from polwidgets.widgets.view_state import ViewState
 
-BROWSER_PX: Final = 600
+BROWSER_PX: Final = 640  # two views beside each other
 
 
 class Explorer(pn.viewable.Viewer):

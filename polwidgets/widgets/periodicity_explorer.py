@@ -64,14 +64,12 @@ class PeriodicityExplorer(AnalysisView):
             Picture(title, cell, unit="cell", colormap="viridis", side=SIDE_PX)
             for title in ("lower limit", "error rate", "upper limit", "information map")
         )
-        self._layout = pn.Row(
-            pn.Column(self._reference, self._bins, self._start, self.worker, self._facts, width=270),
-            pn.Column(
-                pn.Row(self._errors, self._spectrum, self._information, margin=0),
-                pn.Row(self._low, self._rate, self._high, margin=0),
-                margin=0,
-            ),
-        )
+        self._views = pn.Column(
+            pn.Row(self._errors, self._spectrum, self._information, margin=0),
+            pn.Row(self._low, self._rate, self._high, margin=0),
+            margin=0, visible=False,
+        )  # fmt: skip
+        self._layout = pn.Row(pn.Column(self._reference, self._bins, self._start, self.worker, self._facts, width=270), self._views)
         self._bins.param.watch(lambda _: self._fold(), "value_throttled")
         self.state.observe(self.lazily(self._mark), "probe")
 
@@ -116,6 +114,7 @@ class PeriodicityExplorer(AnalysisView):
     def _draw(self) -> None:
         assert self._found is not None
         error, period, folded, expected, specimen = self._found
+        self._views.visible = True
         self._errors.draw(error.values, (0, 1), title=f"errors: {period.rate:.1%}")
         power = period.spectrum
         extent = [float(power[dim].values[0]) for dim in ("frequency_x", "frequency_y")]
