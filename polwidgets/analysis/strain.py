@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias, get_args
 
@@ -14,17 +15,15 @@ from polwidgets.cube.schema import UNCALIBRATED, step_of, validate
 from polwidgets.cube.stream import map_blocks
 from polwidgets.deformation import strain_and_rotation
 from polwidgets.directions import rotate_vector
-from polwidgets.disks.base import DiskDetector, disk_detectors
+from polwidgets.disks.base import AUTO, DiskDetector, disk_detectors
 from polwidgets.disks.lattice import nearest_basis
-from polwidgets.disks.measure import MeasuredBlock, Refine, measure_lattices, one_thread
+from polwidgets.disks.measure import BLOCK_BYTES, MeasuredBlock, Refine, measure_lattices, one_thread
 from polwidgets.disks.preparation import Preparation, prepare
 from polwidgets.progress import Progress, reporter
 
 Array = NDArray[np.float64]
 Reference: TypeAlias = "xr.DataArray | NDArray[Any] | Sequence[float]"
 
-AUTO: Final = "template"
-BLOCK_BYTES: Final = 2**20  # ten patterns or so: a disk fit is long for its bytes
 REASONS: Final = (
     "good", "no electrons", "no disks", "no lattice", "another lattice than the reference", "disks of a second lattice", "saturated",
     "poor fit",
@@ -127,13 +126,19 @@ def _measure(
 
 
 def _compare(
-    cube: xr.DataArray, maps: dict[str, NDArray[Any]], preparation: Preparation, reference: Any, refine: Refine, axis_deg: float, detector: str
+    cube: xr.DataArray,
+    maps: dict[str, NDArray[Any]],
+    preparation: Preparation,
+    reference: Any,
+    refine: Refine,
+    axis_deg: float,
+    detector: str,
 ) -> xr.Dataset:
     steps = np.array([step_of(cube, "ky"), step_of(cube, "kx")])
     vectors = maps["parameters"][..., 2:].reshape(*maps["count"].shape, 2, 2) * steps
     assert preparation.basis is not None
     reason = _reasons(maps)
-    base, base_covariance = _reference_lattice(cube, reference, vectors, maps, reason, preparation.basis * steps)
+    base, base_covariance = _reference_lattice(reference, vectors, reason, preparation.basis * steps)
     gradient, reason = _gradient(vectors, base, reason)
     frame = axis_deg + float(cube.attrs.get("scan_rotation_deg", 0.0))
     values = strain_and_rotation(gradient, axis_deg=frame)
@@ -166,14 +171,12 @@ def _compare(
 
 def _possible(refine: Refine, preparation: Preparation) -> Refine:
     """The refinement that disks this close to each other allow."""
-    import warnings
-
     assert preparation.basis is not None
     nearest = float(np.linalg.norm(preparation.basis, axis=1).min())
     if refine != "none" and nearest < 2 * preparation.probe.longest_px:
         warnings.warn(
-            f"disks of {preparation.probe.radius_px:.1f} pixels radius, {nearest:.1f} pixels apart, touch or overlap: refine={refine!r} needs "
-            "free edges, so places come from the correlation alone, which is less exact; use a smaller semi-angle",
+            f"disks of {preparation.probe.radius_px:.1f} pixels radius, {nearest:.1f} pixels apart, touch or overlap: refine={refine!r} "
+            "needs free edges, so places come from the correlation alone, which is less exact; use a smaller semi-angle",
             stacklevel=3,
         )
         return "none"
@@ -218,9 +221,7 @@ def _reasons(maps: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     return np.select(list(tests.values()), [REASONS.index(name) for name in tests], 0)
 
 
-def _reference_lattice(
-    cube: xr.DataArray, reference: Any, vectors: Array, maps: dict[str, NDArray[Any]], reason: NDArray[np.int64], basis: Array
-) -> tuple[Array, Array]:
+def _reference_lattice(reference: Any, vectors: Array, reason: NDArray[np.int64], basis: Array) -> tuple[Array, Array]:
     """Unstrained basis vectors (2, 2) and their covariance (4, 4), 1/angstrom or pixels."""
     is_mask = isinstance(reference, np.ndarray) and reference.dtype.kind == "b"
     if reference is not None and not is_mask:
@@ -237,7 +238,9 @@ def _reference_lattice(
     if not chosen.any():
         rows = reason[reference] if is_mask else reason
         found_reasons = ", ".join(f"{REASONS[index]} ({int((rows == index).sum())})" for index in np.unique(rows))
-        raise ValueError(f"the reference region shows no crystal that could be indexed: {found_reasons}; choose another region or give a cell")
+        raise ValueError(
+            f"the reference region shows no crystal that could be indexed: {found_reasons}; choose another region or give a cell"
+        )
     inside = vectors[chosen].reshape(-1, 4)
     median = np.median(inside, axis=0)
     # the mean of what agrees with the median
@@ -305,7 +308,9 @@ def _errors(vectors: Array, base: Array, covariance: Array, axis_deg: float) -> 
     for component in range(4):
         moved = np.zeros(4)
         moved[component] = step
-        ahead, behind = (strain_and_rotation(np.linalg.solve(filled + sign * moved.reshape(2, 2), base), axis_deg=axis_deg) for sign in (1, -1))
+        ahead, behind = (
+            strain_and_rotation(np.linalg.solve(filled + sign * moved.reshape(2, 2), base), axis_deg=axis_deg) for sign in (1, -1)
+        )
         columns.append((ahead - behind) / (2 * step))
     jacobian = np.stack(columns, -1)
     variance = np.einsum("...ij,...jk,...ik->...i", jacobian, np.nan_to_num(covariance), jacobian)

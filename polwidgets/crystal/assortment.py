@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 Site = tuple[str, tuple[float, float, float]]
-METALS: Final = tuple(
-    "Li Be Na Mg Al K Ca Sc Ti V Cr Fe Co Ni Cu Zn Rb Sr Y Zr Nb Mo Ru Rh Pd Ag Cd Cs Ba La Hf Ta W Re Os Ir Pt Au Pb".split()
-)
 GROUPS: Final = {
-    "metal": METALS,
-    "tetrel": ("C", "Si", "Ge", "Sn"),
-    "one": ("Li", "Na", "K", "Rb", "Cs", "Ag"),
-    "two": ("Mg", "Ca", "Sr", "Ba", "Mn", "Fe", "Co", "Ni", "Zn", "Cd", "Pb"),
-    "three": ("Al", "Sc", "Ti", "V", "Cr", "Fe", "Ga", "Y", "In", "La"),
-    "four": ("Ti", "Zr", "Hf", "Sn", "Ge", "Mn", "V", "Nb", "Mo", "W"),
-    "halide": ("F", "Cl", "Br", "I"),
-    "chalcogenide": ("O", "S", "Se", "Te"),
-    "pnictide": ("N", "P", "As", "Sb"),
+    role: tuple(symbols.split())
+    for role, symbols in {
+        "metal": "Li Be Na Mg Al K Ca Sc Ti V Cr Fe Co Ni Cu Zn Rb Sr Y Zr Nb Mo Ru Rh Pd Ag Cd Cs Ba La Hf Ta W Re Os Ir Pt Au Pb",
+        "tetrel": "C Si Ge Sn",
+        "one": "Li Na K Rb Cs Ag",
+        "two": "Mg Ca Sr Ba Mn Fe Co Ni Zn Cd Pb",
+        "three": "Al Sc Ti V Cr Fe Ga Y In La",
+        "four": "Ti Zr Hf Sn Ge Mn V Nb Mo W",
+        "halide": "F Cl Br I",
+        "chalcogenide": "O S Se Te",
+        "pnictide": "N P As Sb",
+    }.items()
 }
 
 
@@ -176,7 +176,9 @@ def draw_crystals(count: int, *, seed: int, structures: Sequence[str] | None = N
         raise ValueError(f"no structure type {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     rng = np.random.default_rng(seed)
     stacks = {kind.name: [sort for sort in assortment() if sort.structure.name == kind.name] for kind in STRUCTURES}
-    stacks = {name: [stack[index] for index in rng.permutation(len(stack))] for name, stack in stacks.items() if name in (structures or known)}
+    stacks = {
+        name: [stack[index] for index in rng.permutation(len(stack))] for name, stack in stacks.items() if name in (structures or known)
+    }
     total = sum(map(len, stacks.values()))
     if not 1 <= count <= total:
         raise ValueError(f"{count} crystals were asked for, expected 1 to {total}")

@@ -52,3 +52,5 @@ class DiskDetector(Protocol):
 
 
 disk_detectors: Final[Registry[DiskDetector]] = Registry("disk_detector", "polwidgets.disks")
+AUTO: Final = "template"
+"""The detector that is taken where none is named."""

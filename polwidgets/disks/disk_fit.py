@@ -2,7 +2,7 @@
 
 Dynamical diffraction fills every disk with its rocking curve, so only the edge tells where the disk is. The inside is a
 polynomial with a smoothness prior; blurred together with the edge, a product of the two is f p + s^2 grad f . grad p to
-first order in the edge's variance s^2. For a given place the polynomial and a flat background are linear, so they are
+first order in the edge's variance s^2. For a given place the polynomial and a plane of background are linear, so they are
 eliminated (variable projection, doi:10.1137/0710036), and what is left are gradient and curvature of the likelihood in
 the place of the disk: all that a fit of one disk, or of a lattice, needs.
 """
@@ -23,6 +23,7 @@ POWERS: Final = tuple((i, order - i) for order in range(DEGREE + 1) for i in ran
 PRIOR: Final = 2.0  # standard deviation of the polynomial's terms over the mean
 STIFF: Final = 0.15  # the same at first, when places are still unknown
 BORDER_PX: Final = 3.0  # of background around a disk
+PLANE: Final = 3  # terms of the background: level and slopes, those of order 0 and 1
 CHUNK: Final = 64  # disks at once: what they need stays in the processor's cache
 FLOOR: Final = 0.3  # electrons a pixel: least variance
 
@@ -38,7 +39,7 @@ class DiskLikelihood:
     information : tensor (disk, 2, 2)
         Its negative curvature: the inverse covariance of the place.
     coefficients : tensor (disk, term)
-        Of the polynomial, the constant first, and of the background, last.
+        Of the polynomial, the constant first, and of the background's plane, last.
     misfit : tensor (disk,)
         Chi-square over its degrees of freedom.
     intensity : tensor (disk,)
@@ -69,17 +70,16 @@ class DiskFit:
     def __init__(self, patterns: torch.Tensor, good: torch.Tensor, probe: DiskProbe, *, gain: float, clear_px: float = np.inf) -> None:
         self._probe, self._gain = probe, gain
         self._reach = min(probe.radius_px + BORDER_PX, clear_px)
-        kind = {"dtype": patterns.dtype, "device": patterns.device}
-        self._shape = torch.from_numpy(probe.shape).to(**kind)
-        self._tables = torch.from_numpy(np.stack([probe.profile, probe.slope])).to(**kind)
-        self._order = torch.tensor([sum(power) for power in POWERS], **kind)
-        self._derivatives = torch.from_numpy(np.stack([_derivative(axis) for axis in (0, 1)])).to(**kind) / probe.radius_px
+        self._shape = torch.from_numpy(probe.shape).to(patterns)
+        self._tables = torch.from_numpy(np.stack([probe.profile, probe.slope])).to(patterns)
+        self._order = torch.tensor([float(sum(power)) for power in POWERS]).to(patterns)
+        self._derivatives = torch.from_numpy(np.stack([_derivative(axis) for axis in (0, 1)])).to(patterns) / probe.radius_px
         # a place is up to half a pixel's diagonal from the middle of its window
         farthest = self._reach * float(np.linalg.norm(np.linalg.inv(probe.shape), 2)) + 0.71
         self._margin = int(farthest) + 1
         side = torch.arange(-self._margin, self._margin + 1, device=patterns.device)
         window = torch.stack(torch.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
-        self._window = window[torch.linalg.vector_norm(window.to(**kind), dim=1) < farthest]
+        self._window = window[torch.linalg.vector_norm(window.to(patterns), dim=1) < farthest]
         border = (self._margin,) * 4
         self._patterns, self._good = (torch.nn.functional.pad(each, border) for each in (patterns, good))
 
@@ -94,9 +94,7 @@ class DiskFit:
         found = [self._part(index[each], places[each], None if coefficients is None else coefficients[each], prior) for each in parts]
         return DiskLikelihood(*(torch.cat(column) for column in zip(*found, strict=True)))
 
-    def _part(
-        self, index: torch.Tensor, places: torch.Tensor, coefficients: torch.Tensor | None, prior: float
-    ) -> tuple[torch.Tensor, ...]:
+    def _part(self, index: torch.Tensor, places: torch.Tensor, coefficients: torch.Tensor | None, prior: float) -> tuple[torch.Tensor, ...]:
         data, good, offset = self._gather(index, places)
         distance = torch.linalg.vector_norm(offset, dim=-1)
         good = good & (distance < self._reach)
@@ -106,7 +104,7 @@ class DiskFit:
         terms = _monomials(scaled[..., 0], scaled[..., 1])
         # the gradient of a term of order n along the radius is n times the term (Euler)
         radial = profile[..., None] - self._probe.edge_px**2 * self._order * steepness[..., None]
-        basis = torch.cat([terms * radial, torch.ones_like(terms[..., :1])], -1)
+        basis = torch.cat([terms * radial, terms[..., :PLANE]], -1)
         if coefficients is None:
             expected, mean = data, (data * good).amax(1)
         else:
@@ -114,11 +112,11 @@ class DiskFit:
         weight = good / (self._gain * expected.clamp(min=FLOOR * self._gain))
         weighted = basis * weight[..., None]
         tightness = (self._order > 0) / (prior * mean.clamp(min=self._gain)[:, None]) ** 2 + 1e-9
-        normal = weighted.mT @ basis + torch.diag_embed(torch.nn.functional.pad(tightness, (0, 1), value=1e-9))
+        normal = weighted.mT @ basis + torch.diag_embed(torch.nn.functional.pad(tightness, (0, PLANE), value=1e-9))
         inverse = torch.linalg.inv(normal.double()).to(normal)
         coefficients = (inverse @ (weighted.mT @ data[..., None]))[..., 0]
         residual = data - (basis @ coefficients[..., None])[..., 0]
-        inside = coefficients[:, :-1]
+        inside = coefficients[:, :-PLANE]
         filling = (terms @ inside[..., None])[..., 0]
         lower = len(self._derivatives[0])
         tilt = terms[..., :lower] @ torch.einsum("xlt,dt->dlx", self._derivatives, inside)
@@ -147,7 +145,8 @@ class DiskFit:
         place = (distance / TABLE_PX).clamp(max=self._tables.shape[1] - 2)
         low = place.long()
         rest = place - low
-        return self._tables[:, low] * (1 - rest) + self._tables[:, low + 1] * rest
+        values: torch.Tensor = self._tables[:, low] * (1 - rest) + self._tables[:, low + 1] * rest
+        return values
 
 
 def fit_places(fit: DiskFit, index: torch.Tensor, places: torch.Tensor, *, steps: int = 4) -> tuple[torch.Tensor, DiskLikelihood]:

@@ -78,7 +78,7 @@ def guess_basis(places: Sequence[Array], weights: Sequence[Array], tolerance_px:
         if np.linalg.matrix_rank(steps[close]) < 2:
             return None
         weight = shares[close, None]
-        best = np.linalg.lstsq(steps[close] * weight, differences[close] * weight, rcond=None)[0]
+        best = np.asarray(np.linalg.lstsq(steps[close] * weight, differences[close] * weight, rcond=None)[0], float)
     return _reduced(best)
 
 

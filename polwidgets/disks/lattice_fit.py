@@ -50,7 +50,13 @@ class FixedDisks:
     def __init__(self, places: torch.Tensor, information: torch.Tensor) -> None:
         self._places, self._information = places, information
 
-    def at(self, index: torch.Tensor, places: torch.Tensor, coefficients: torch.Tensor | None = None, prior: float = PRIOR) -> DiskLikelihood:  # noqa: ARG002
+    def at(
+        self,
+        index: torch.Tensor,  # noqa: ARG002, as `DiskFit.at`
+        places: torch.Tensor,
+        coefficients: torch.Tensor | None = None,  # noqa: ARG002
+        prior: float = PRIOR,  # noqa: ARG002
+    ) -> DiskLikelihood:
         """The likelihood of other places, a parabola around the measured ones."""
         gradient = (self._information @ (self._places - places)[..., None])[..., 0]
         ones = torch.ones(len(places))
@@ -94,9 +100,7 @@ def fit_lattice(fit: DiskFit | FixedDisks, lattices: Lattices, indices: Array, p
     count = _summed(owner, patterns, say)
     freedom = (2 * count - 6).clamp(min=1)
     spread = _summed(owner, patterns, say * deviation) / freedom
-    return LatticeFit(
-        parameters.cpu().numpy(), covariance.cpu().numpy(), spread.cpu().numpy(), count.round().long().cpu().numpy()
-    )
+    return LatticeFit(parameters.cpu().numpy(), covariance.cpu().numpy(), spread.cpu().numpy(), count.round().long().cpu().numpy())
 
 
 def _weighed(likelihood: DiskLikelihood, *, trusting: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

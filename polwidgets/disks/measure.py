@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from polwidgets.disks.base import DiskDetector, Proposals
-from polwidgets.disks.disk_fit import DiskFit, DiskLikelihood, fit_places
+from polwidgets.disks.disk_fit import DiskFit, fit_places
 from polwidgets.disks.lattice import Lattices, fit_lattices
 from polwidgets.disks.lattice_fit import FixedDisks, LatticeFit, fit_lattice
 from polwidgets.disks.preparation import Preparation
@@ -20,6 +20,7 @@ from polwidgets.disks.preparation import Preparation
 Array = NDArray[np.float64]
 Refine: TypeAlias = Literal["lattice", "disks", "none"]
 """Fit one lattice to all disks of a pattern; fit every disk by itself; take the detector's places."""
+BLOCK_BYTES: Final = 2**20  # ten patterns or so: a disk fit is long for its bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +45,7 @@ class MeasuredBlock:
     saturated: Array
 
 
-def measure_disks(
-    patterns: NDArray[Any], preparation: Preparation, detector: DiskDetector, *, refine: bool
-) -> tuple[Proposals, Array]:
+def measure_disks(patterns: NDArray[Any], preparation: Preparation, detector: DiskDetector, *, refine: bool) -> tuple[Proposals, Array]:
     """Disks of patterns (pattern, ky, kx), and the standard deviation of their places (pattern, disk), pixels."""
     values, good = preparation.block(patterns)
     found = detector.propose(values, preparation.probe, good=good, gain=preparation.gain)
@@ -78,7 +77,9 @@ def measure_lattices(patterns: NDArray[Any], preparation: Preparation, detector:
     likelihood: DiskFit | FixedDisks
     if refine == "none":
         spread = _correlation_error(found, preparation)[index, slot]
-        likelihood = FixedDisks(torch.from_numpy(found.places[index, slot]), torch.eye(2).double() / torch.from_numpy(spread**2)[:, None, None])
+        likelihood = FixedDisks(
+            torch.from_numpy(found.places[index, slot]), torch.eye(2).double() / torch.from_numpy(spread**2)[:, None, None]
+        )
     else:
         likelihood = DiskFit(values, good, preparation.probe, gain=preparation.gain, clear_px=_clear(preparation))
         if refine == "disks":

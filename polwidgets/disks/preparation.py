@@ -112,7 +112,7 @@ def _sample(cube: xr.DataArray, region: NDArray[np.bool_] | None) -> Array:
 def _cleaned(patterns: NDArray[Any], good_pixels: NDArray[np.bool_]) -> tuple[torch.Tensor, torch.Tensor]:
     good = good_pixels & np.isfinite(patterns) & ~_saturated(patterns)
     values = np.where(good, patterns, 0).astype(np.float32)
-    return torch.from_numpy(values), torch.from_numpy(np.broadcast_to(good, patterns.shape))
+    return torch.from_numpy(values), torch.from_numpy(good)
 
 
 def _saturated(patterns: NDArray[Any]) -> NDArray[np.bool_]:
@@ -121,7 +121,7 @@ def _saturated(patterns: NDArray[Any]) -> NDArray[np.bool_]:
     at_top = patterns >= top
     below = (patterns >= top - np.maximum(2 * np.sqrt(np.maximum(top, 0)), 0.02 * top)) & ~at_top
     full = at_top.sum((1, 2)) > np.maximum(6, 2 * below.sum((1, 2)))
-    return at_top & (full & (top[:, 0, 0] > 16))[:, None, None]
+    return np.asarray(at_top & (full & (top[:, 0, 0] > 16))[:, None, None])
 
 
 def _gain(patterns: Array) -> float:
@@ -146,7 +146,7 @@ def _beam_stop(patterns: Array, gain: float) -> NDArray[np.bool_]:
     down, right = np.indices(total.shape)
     middle = np.array([(total * down).sum(), (total * right).sum()]) / total.sum()
     ring = np.hypot(down - middle[0], right - middle[1]).round().astype(int)
-    expected = (np.bincount(ring.ravel(), total.ravel()) / np.bincount(ring.ravel()))[ring]
+    expected = (np.bincount(ring.ravel(), total.ravel()) / np.maximum(np.bincount(ring.ravel()), 1))[ring]
     stop = silent & (expected > SURE_ELECTRONS * gain)
     return np.asarray(binary_dilation(stop, iterations=2)) if stop.sum() > 4 else np.zeros_like(silent)
 
@@ -164,7 +164,7 @@ def _probe(cube: xr.DataArray, probe: xr.DataArray | Array | None, mean: Array) 
             stacklevel=4,
         )
         return found, "estimated from the undiffracted disk"
-    found = measured_probe(probe, mean.shape)  # type: ignore[arg-type]
+    found = measured_probe(probe, mean.shape)
     if found.misfit > 0.15:
         warnings.warn(
             f"{found.misfit:.0%} of the probe is no round disk with a common edge: the disk fit will be biased; "
@@ -173,7 +173,7 @@ def _probe(cube: xr.DataArray, probe: xr.DataArray | Array | None, mean: Array) 
         )
     if expected is not None and abs(found.radius_px / expected - 1) > RADIUS_DISAGREES:
         warnings.warn(
-            f"the probe's disk has a radius of {found.radius_px:.2f} pixels, semiangle_mrad and the detector's sampling say {expected:.2f}; "
+            f"the probe's disk has a radius of {found.radius_px:.2f} pixels, semiangle_mrad and k_step say {expected:.2f}; "
             "strain is relative and not affected, lengths in 1/angstrom are: check semiangle_mrad, voltage_kV and k_step",
             stacklevel=4,
         )
@@ -184,5 +184,5 @@ def _expected_radius(cube: xr.DataArray) -> float | None:
     """Radius of a disk in pixels, where the cube says enough."""
     if not {"voltage_kV", "semiangle_mrad"} <= set(cube.attrs) or UNCALIBRATED in (cube[dim].attrs["units"] for dim in ("ky", "kx")):
         return None
-    steps = abs(step_of(cube, "ky") * step_of(cube, "kx")) ** 0.5
+    steps = float(np.sqrt(abs(step_of(cube, "ky") * step_of(cube, "kx"))))
     return wave_number(float(cube.attrs["semiangle_mrad"]), float(cube.attrs["voltage_kV"])) / steps

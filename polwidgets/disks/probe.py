@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import shift
-from scipy.optimize import least_squares, nnls
+from scipy.optimize import least_squares
 from scipy.special import ndtr
 
 from polwidgets.cube.disk import fit_disk
 
 Array = NDArray[np.float64]
 
-EDGE_PX: Final = 2.4  # half width of the zone in which the edge may fall
-STEP_PX: Final = 0.2  # between the edges that a measured profile is made of
-SHARPEST_PX: Final = 0.3
+SHARPEST_PX: Final = 0.25
 TABLE_PX: Final = 0.02
+BEYOND_PX: Final = 4.0  # the tables' reach past the edge
 SMALLEST_RADIUS_PX: Final = 1.5
 
 
@@ -73,44 +72,35 @@ def measured_probe(image: xr.DataArray | Array, shape: tuple[int, int]) -> DiskP
     """
     values = np.nan_to_num(np.asarray(image, float))
     if values.shape != shape:
-        raise ValueError(f"the probe has shape {values.shape} and the patterns {shape}; record both on the same detector, or crop them alike")
+        raise ValueError(
+            f"the probe has shape {values.shape} and the patterns {shape}; record both on the same detector, or crop them alike"
+        )
     if not (values > 0).any():
         raise ValueError("the probe is empty; give a vacuum pattern, or leave it out to have one estimated")
     values = values - np.median(values[values < 0.1 * values.max()]) if (values < 0.1 * values.max()).mean() > 0.5 else values
-    center, radius, matrix = _ellipse(values)
-    if radius < SMALLEST_RADIUS_PX:
+    fit = _fit(values)
+    if fit.radius < SMALLEST_RADIUS_PX:
         raise ValueError(
-            f"the probe's disk has a radius of {radius:.2g} pixels, expected at least {SMALLEST_RADIUS_PX:g}; "
+            f"the probe's disk has a radius of {fit.radius:.2g} pixels, expected at least {SMALLEST_RADIUS_PX:g}; "
             "check that it is the vacuum probe on the same detector, or record with a longer camera length"
         )
-    down, right = np.indices(shape)
-    offset = np.stack([down - center[0], right - center[1]], -1) @ matrix.T
-    distance = np.linalg.norm(offset, axis=-1)
-    near = distance < radius + 2 * EDGE_PX
-    edges = np.concatenate([np.arange(0.3 * radius, radius - EDGE_PX, 1.0), np.arange(radius - EDGE_PX, radius + EDGE_PX, STEP_PX)])
-    steps = ndtr((edges - distance[near][:, None]) / SHARPEST_PX)
-    weight = 1 / np.sqrt(np.maximum(values[near], 1e-3 * values.max()))
-    shares, _ = nnls(steps * weight[:, None], values[near] * weight)
-    misfit = float(np.abs(steps @ shares - values[near]).sum() / values[near].sum())
     middle = np.array(shape) // 2
-    centred = np.clip(shift(values, middle - center, order=1), 0, None)
-    return _probe(centred / centred.sum(), edges, shares, radius, matrix, misfit)
+    centred = np.clip(shift(values, middle - fit.center, order=1), 0, None)
+    return _probe(centred / centred.sum(), fit.radius, fit.edge, fit.tails, fit.matrix, fit.misfit)
 
 
 def synthetic_probe(radius_px: float, shape: tuple[int, int], *, edge_px: float = 0.5, matrix: Array | None = None) -> DiskProbe:
     """An evenly filled disk with a Gaussian-blurred edge; `matrix` takes it to a circle where it is elliptical."""
     if not SMALLEST_RADIUS_PX <= radius_px <= min(shape) / 2:
         raise ValueError(
-            f"a disk of {radius_px:.3g} pixels radius was asked for on patterns of {shape[0]} x {shape[1]}, expected {SMALLEST_RADIUS_PX:g} "
+            f"a disk of {radius_px:.3g} pixels radius was wanted on patterns of {shape[0]} x {shape[1]}, expected {SMALLEST_RADIUS_PX:g} "
             "to half of them; check semiangle_mrad, voltage_kV and the detector's sampling"
         )
     matrix = np.eye(2) if matrix is None else matrix
-    edges, weights = np.polynomial.hermite_e.hermegauss(9)
-    width = max(edge_px**2 - SHARPEST_PX**2, 0.0) ** 0.5
     down, right = np.indices(shape)
     offset = np.stack([down - shape[0] // 2, right - shape[1] // 2], -1) @ matrix.T
     image = ndtr((radius_px - np.linalg.norm(offset, axis=-1)) / edge_px)
-    return _probe(image / image.sum(), radius_px + width * edges, weights, radius_px, matrix, 0.0)
+    return _probe(image / image.sum(), radius_px, edge_px, (0.0, 0.0), matrix, 0.0)
 
 
 def estimated_probe(mean_pattern: Array, *, radius_px: float | None = None) -> DiskProbe:
@@ -128,46 +118,56 @@ def estimated_probe(mean_pattern: Array, *, radius_px: float | None = None) -> D
     long_axis = np.array([-np.sin(angle), np.cos(angle)])
     ratio = np.sqrt(1 + fit.ellipticity)
     matrix = np.outer(long_axis, long_axis) / ratio + (np.eye(2) - np.outer(long_axis, long_axis)) * ratio
-    return synthetic_probe(fit.radius_px, mean_pattern.shape, edge_px=edge, matrix=matrix)  # type: ignore[arg-type]
+    return synthetic_probe(fit.radius_px, mean_pattern.shape, edge_px=edge, matrix=matrix)
 
 
-def _probe(image: Array, edges: Array, shares: Array, radius: float, matrix: Array, misfit: float) -> DiskProbe:
-    outer = edges > radius - EDGE_PX
-    share = shares[outer] / shares[outer].sum()
-    middle = float(share @ edges[outer])
-    spread = float(np.sqrt(share @ (edges[outer] - middle) ** 2 + SHARPEST_PX**2))
-    table = np.arange(0, middle + 4 * EDGE_PX + 8, TABLE_PX)
-    z = (edges - table[:, None]) / SHARPEST_PX
-    total = shares.sum()
-    slope = np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * SHARPEST_PX)
-    return DiskProbe(image, middle, spread, matrix, ndtr(z) @ shares / total, slope @ shares / total, misfit)
+class _Fit(NamedTuple):
+    center: Array
+    radius: float
+    edge: float
+    tails: tuple[float, float]
+    matrix: Array
+    misfit: float
 
 
-def _ellipse(values: Array) -> tuple[Array, float, Array]:
-    """Centre, radius (geometric mean) and matrix to the circle, by least squares with a Gaussian edge."""
-    down, right = np.indices(values.shape)
+def _probe(image: Array, radius: float, edge: float, tails: tuple[float, float], matrix: Array, misfit: float) -> DiskProbe:
+    table = np.arange(0, radius + 8 * edge + BEYOND_PX, TABLE_PX)
+    profile = _profile(table, radius, edge, tails)
+    return DiskProbe(image, radius, edge, matrix, profile, -np.gradient(profile, TABLE_PX), misfit)
+
+
+def _profile(distance: Array, radius: float, edge: float, tails: tuple[float, float]) -> Array:
+    """An edge that is Gaussian but for its third and fourth Hermite terms (Gram and Charlier)."""
+    z = (radius - distance) / edge
+    bell = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    return np.asarray(ndtr(z) - bell * (tails[0] * (z**2 - 1) + tails[1] * (z**3 - 3 * z)))
+
+
+def _fit(values: Array) -> _Fit:
+    """Centre, ellipse and edge of the one disk in a pattern, by least squares."""
+    down, right = np.indices(values.shape).astype(float)
     level = float(np.median(values[values > 0.5 * values.max()]))
     bright = values > 0.5 * level
-    start = [down[bright].mean(), right[bright].mean(), np.sqrt(bright.sum() / np.pi), 0.5, level, 0.0, 0.0]
-    weight = 1 / np.sqrt(np.maximum(values, 0.01 * level))
-    near = np.hypot(down - start[0], right - start[1]) < start[2] + 8
+    radius = float(np.sqrt(bright.sum() / np.pi))
+    start = [down[bright].mean(), right[bright].mean(), radius, 0.5, level, 0.0, 0.0, 0.0, 0.0]
+    weight = 1 / np.sqrt(np.maximum(values, 0.003 * level))
+    near = np.hypot(down - start[0], right - start[1]) < radius + 6
     points = np.stack([down[near], right[near]], -1)
 
-    def matrix(parameters: Array) -> Array:
-        stretch, shear = parameters[5:]
-        return np.asarray(_unit_determinant(stretch, shear))
+    def model(parameters: Array) -> Array:
+        center, radius, edge, height = parameters[:2], parameters[2], max(parameters[3], SHARPEST_PX), parameters[4]
+        distance = np.linalg.norm((points - center) @ _unit_determinant(*parameters[5:7]).T, axis=-1)
+        return np.asarray(height * _profile(distance, radius, edge, (parameters[7], parameters[8])))
 
-    def residual(parameters: Array) -> Array:
-        distance = np.linalg.norm((points - parameters[:2]) @ matrix(parameters).T, axis=-1)
-        model = parameters[4] * ndtr((parameters[2] - distance) / max(parameters[3], 0.05))
-        return np.asarray((model - values[near]) * weight[near])
-
-    fit = least_squares(residual, start, x_scale=[1, 1, 1, 0.3, level, 0.05, 0.05], max_nfev=100)
-    return fit.x[:2], float(fit.x[2]), matrix(fit.x)
+    scale = [1, 1, 1, 0.3, level, 0.05, 0.05, 0.05, 0.05]
+    fit = least_squares(lambda parameters: (model(parameters) - values[near]) * weight[near], start, x_scale=scale, max_nfev=60)
+    misfit = float(np.abs(model(fit.x) - values[near]).sum() / values[near].sum())
+    edge = max(float(fit.x[3]), SHARPEST_PX)
+    return _Fit(fit.x[:2], float(fit.x[2]), edge, (float(fit.x[7]), float(fit.x[8])), _unit_determinant(*fit.x[5:7]), misfit)
 
 
 def _unit_determinant(stretch: float, shear: float) -> Array:
     """Symmetric and positive definite: the exponential of a traceless symmetric matrix."""
     size = float(np.hypot(stretch, shear))
     factor = np.sinh(size) / size if size > 1e-12 else 1.0
-    return np.cosh(size) * np.eye(2) + factor * np.array([[stretch, shear], [shear, -stretch]])
+    return np.asarray(np.cosh(size) * np.eye(2) + factor * np.array([[stretch, shear], [shear, -stretch]]))

@@ -91,7 +91,8 @@ def _correlate(spectrum: torch.Tensor, kernel: torch.Tensor, shape: torch.Size, 
     if power != 1:
         modulus = product.abs()
         product = product * (modulus + 1e-12 * modulus.amax((-2, -1), keepdim=True)) ** (power - 1)
-    return torch.fft.irfft2(product, s=tuple(shape[-2:]))
+    correlation: torch.Tensor = torch.fft.irfft2(product, s=tuple(shape[-2:]))
+    return correlation
 
 
 def _vertex(peaks: torch.Tensor, index: torch.Tensor, row: torch.Tensor, column: torch.Tensor, down: int, right: int) -> torch.Tensor:
@@ -100,4 +101,5 @@ def _vertex(peaks: torch.Tensor, index: torch.Tensor, row: torch.Tensor, column:
     row, column = row.clamp(1, rows - 2), column.clamp(1, columns - 2)
     before, here, after = (peaks[index, row + step * down, column + step * right] for step in (-1, 0, 1))
     curvature = (2 * here - before - after).clamp(min=1e-20)
-    return (0.5 * (after - before) / curvature).clamp(-0.5, 0.5)
+    vertex: torch.Tensor = (0.5 * (after - before) / curvature).clamp(-0.5, 0.5)
+    return vertex

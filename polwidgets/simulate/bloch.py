@@ -124,12 +124,10 @@ def rocking_curves(
     middle = int(np.flatnonzero((hkl == 0).all(1))[0])
     coupling, damping = (torch.from_numpy(matrix).to(device) for matrix in (elastic, absorbed))
     depth = torch.from_numpy(thicknesses).to(device)
-    parts = [_intensities(part, coupling, damping, depth, middle) for part in errors.split(BATCH)]
+    parts = [_intensities(part, coupling, damping, depth, middle) for part in torch.split(errors, BATCH)]
     intensities = torch.cat(parts).permute(2, 1, 0).reshape(len(thicknesses), len(g), mesh, mesh)
     potential = np.abs(elastic[:, middle]) * 2 / wavelength
-    return RockingCurves(
-        intensities.to(torch.float32), thicknesses, g[:, :2], g[:, 2], potential, k_mesh, semiangle, tilt_mrad, voltage_kV
-    )
+    return RockingCurves(intensities.to(torch.float32), thicknesses, g[:, :2], g[:, 2], potential, k_mesh, semiangle, tilt_mrad, voltage_kV)
 
 
 def crystal_frame(atoms: Atoms, zone_axis: tuple[int, int, int], rotation_deg: float = 0.0) -> Array:
@@ -233,10 +231,9 @@ def _intensities(errors: torch.Tensor, coupling: torch.Tensor, damping: torch.Te
     absorbed = (waves.conj() * (damping @ waves)).sum(1).real
     phase = 2 * np.pi * values[:, :, None] * depth
     excited = waves[:, middle].conj()[:, :, None] * torch.polar(torch.exp(-2 * np.pi * absorbed[:, :, None] * depth), phase)
-    return (waves @ excited).abs() ** 2
+    intensities: torch.Tensor = (waves @ excited).abs() ** 2
+    return intensities
 
 
 def _grid(reach: Sequence[int]) -> Integers:
     return np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1).reshape(-1, 3)
-
-

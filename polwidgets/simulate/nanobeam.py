@@ -10,7 +10,8 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from torch.nn.functional import avg_pool2d, grid_sample
+from scipy.special import ndtr
+from torch.nn.functional import grid_sample
 
 from polwidgets.cube.schema import WAVENUMBER
 from polwidgets.deformation import deformation
@@ -19,8 +20,8 @@ from polwidgets.registry import parameter
 from polwidgets.simulate.bloch import MARGIN, RockingCurves
 
 Array = NDArray[np.float64]
-Aperture: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
-"""Transmission at points (..., 2), (down, right) in units of the semi-angle."""
+Aperture: TypeAlias = Callable[[torch.Tensor, float], torch.Tensor]
+"""Transmission at points (..., 2), (down, right) in units of the semi-angle, its edges softened over a width in them."""
 
 FINE: Final = 4  # sub-pixels on a side of a pixel
 FAINTEST: Final = 1e-6  # disks below this share of the incident intensity are not drawn
@@ -50,9 +51,11 @@ class Nanobeam:
     dose: float = parameter(0.0, "electrons a pattern; zero draws no counts", min=0, max=1e9)
 
 
-def round_aperture(points: torch.Tensor) -> torch.Tensor:
+def round_aperture(points: torch.Tensor, width: float) -> torch.Tensor:
     """An open, round aperture."""
-    return (torch.linalg.vector_norm(points, dim=-1) <= 1).to(points.dtype)
+    radius = torch.linalg.vector_norm(points, dim=-1)
+    inside: torch.Tensor = ((1 - radius) / width + 0.5).clamp(0, 1)
+    return inside
 
 
 def nanobeam_patterns(
@@ -102,8 +105,8 @@ def nanobeam_patterns(
     places = center[:, None] + np.einsum("sij,sjk,rk->sri", distortion, strain, curves.g)
     pixels = (places - origin) / steps
     mean = _mean_over_aperture(curves, aperture)[thickness]
-    drawn = _draw(curves, thickness, pixels, np.linalg.inv(distortion) * steps, shape, mean > FAINTEST, aperture)
-    drawn = _blur(drawn, [each.blur_px for each in conditions], shape)
+    blur = np.array([each.blur_px for each in conditions])
+    drawn = _draw(curves, thickness, pixels, np.linalg.inv(distortion) * steps, blur, shape, mean > FAINTEST, aperture)
     patterns = _count(_background(drawn, conditions, center, ky, kx), [each.dose for each in conditions], seed)
     inside = ((pixels > -0.5) & (pixels < np.array(shape) - 0.5)).all(-1)
     seen = inside & (mean > FAINTEST)
@@ -152,7 +155,7 @@ def vacuum_probe(
 def _mean_over_aperture(curves: RockingCurves, aperture: Aperture) -> Array:
     """Share of the incident intensity in every disk, (thickness, reflection)."""
     mesh = torch.from_numpy(curves.k_mesh / curves.semiangle).to(curves.intensities)
-    weight = aperture(torch.stack(torch.meshgrid(mesh, mesh, indexing="ij"), -1))
+    weight = aperture(torch.stack(torch.meshgrid(mesh, mesh, indexing="ij"), -1), float(mesh[1] - mesh[0]))
     return np.asarray(((curves.intensities * weight).sum((-1, -2)) / weight.sum()).cpu().numpy())
 
 
@@ -163,59 +166,57 @@ def _distortion(condition: Nanobeam) -> Array:
 
 
 def _draw(
-    curves: RockingCurves, thickness: NDArray[np.int64], pixels: Array, local: Array, shape: tuple[int, int], bright: NDArray[np.bool_],
-    aperture: Aperture,
+    curves: RockingCurves, thickness: NDArray[np.int64], pixels: Array, local: Array, blur: Array, shape: tuple[int, int],
+    bright: NDArray[np.bool_], aperture: Aperture,
 ) -> torch.Tensor:  # fmt: skip
-    """Disks on a canvas (sample, rows, columns) that is wider than the detector by a whole disk on every side."""
-    reach = _reach(curves, local)
+    """Patterns (sample, rows, columns), on a canvas that is wider than the detector by a whole disk on every side."""
+    smallest = np.linalg.svd(local, compute_uv=False).min()
+    reach = int(np.ceil(curves.semiangle / smallest + 1 + 3 * blur.max()))
     canvas = (shape[0] + 4 * reach, shape[1] + 4 * reach)
     device = curves.intensities.device
     near = bright & ((pixels > -reach) & (pixels < np.array(shape) + reach - 1)).all(-1)
     sample, reflection = np.nonzero(near)
-    fine = (torch.arange(FINE * (2 * reach + 1), device=device, dtype=torch.float32) + 0.5) / FINE - 0.5 - reach
+    fine = (np.arange(FINE * (2 * reach + 1)) + 0.5) / FINE - 0.5 - reach
+    spread = torch.from_numpy(_point_spread(fine, reach, blur)).to(device, torch.float32)
+    points_along = torch.from_numpy(fine).to(device, torch.float32)
     image = torch.zeros(len(thickness), canvas[0] * canvas[1], device=device)
     nearest = np.floor(pixels[sample, reflection] + 0.5).astype(int)
     offset = torch.from_numpy(nearest - pixels[sample, reflection]).to(device, torch.float32)
     matrix = torch.from_numpy(local / curves.semiangle).to(device, torch.float32)
     window = torch.arange(2 * reach + 1, device=device)
     window = window[:, None] * canvas[1] + window
+    width = float(np.sqrt(abs(np.linalg.det(local[0])))) / curves.semiangle / FINE
     open_share = _open_share(aperture, curves.semiangle, local[0], device)
     for part in np.array_split(np.arange(len(sample)), max(1, len(sample) * len(fine) ** 2 * 16 // BATCH_BYTES)):
-        down, right = fine + offset[part, :1], fine + offset[part, 1:]
+        down, right = points_along + offset[part, :1], points_along + offset[part, 1:]
         square = (len(part), len(fine), len(fine))
         points = torch.stack([down[:, :, None].expand(square), right[:, None, :].expand(square)], -1)
         points = torch.einsum("nij,nabj->nabi", matrix[sample[part]], points)
         source = curves.intensities[thickness[sample[part]], reflection[part]][:, None]
         inside = grid_sample(source, points.flip(-1) / MARGIN, mode="bicubic", padding_mode="border", align_corners=True)[:, 0]
-        disk = avg_pool2d((inside.clamp(min=0) * aperture(points))[:, None], FINE)[:, 0] * open_share
+        lit = inside.clamp(min=0) * aperture(points, width)
+        disk = spread[sample[part]] @ lit @ spread[sample[part]].mT * open_share
         corner = nearest[part] + reach
         place = torch.from_numpy(corner[:, 0] * canvas[1] + corner[:, 1]).to(device)[:, None, None] + window
         flat = place + torch.from_numpy(sample[part]).to(device)[:, None, None] * image.shape[1]
         image.view(-1).index_add_(0, flat.reshape(-1), disk.reshape(-1))
-    return image.reshape(-1, *canvas)
+    edge = 2 * reach
+    return image.reshape(-1, *canvas)[:, edge : edge + shape[0], edge : edge + shape[1]].cpu()
 
 
-def _reach(curves: RockingCurves, local: Array) -> int:
-    """Pixels from a disk's middle to where surely nothing of it is left."""
-    smallest = np.linalg.svd(local, compute_uv=False).min()
-    return int(np.ceil(curves.semiangle / smallest + 1))
+def _point_spread(fine: Array, reach: int, blur: Array) -> Array:
+    """Matrices (sample, pixel, sub-pixel): a Gaussian point spread, integrated over pixels."""
+    border = np.arange(-reach, reach + 2) - 0.5
+    reached = ndtr((border[:, None] - fine) / np.maximum(blur, 1e-6)[:, None, None])
+    return np.asarray(np.diff(reached, axis=1) / FINE)
 
 
 def _open_share(aperture: Aperture, semiangle: float, local: Array, device: torch.device) -> float:
     """Share of the incident intensity that falls on a fully illuminated pixel."""
-    fine = (torch.arange(400, device=device) + 0.5) / 200 - 1
+    fine = (torch.arange(440, device=device) + 0.5) / 200 - 1.1
     points = torch.stack(torch.meshgrid(fine, fine, indexing="ij"), -1)
-    area = float(aperture(points).mean()) * 4 * semiangle**2
+    area = float(aperture(points, 0.005).mean()) * 4.84 * semiangle**2
     return abs(float(np.linalg.det(local))) / area
-
-
-def _blur(image: torch.Tensor, sigmas: Sequence[float], shape: tuple[int, int]) -> torch.Tensor:
-    rows, columns = image.shape[1:]
-    frequency = torch.fft.fftfreq(rows)[:, None] ** 2 + torch.fft.rfftfreq(columns) ** 2
-    damping = torch.exp(-2 * np.pi**2 * torch.tensor(sigmas)[:, None, None] ** 2 * frequency).to(image.device)
-    blurred = torch.fft.irfft2(torch.fft.rfft2(image) * damping, s=(rows, columns)).clamp(min=0)
-    edge = (rows - shape[0]) // 2
-    return blurred[:, edge : edge + shape[0], edge : edge + shape[1]].cpu()
 
 
 def _background(image: torch.Tensor, conditions: Sequence[Nanobeam], center: Array, ky: Array, kx: Array) -> torch.Tensor:
@@ -232,7 +233,8 @@ def _background(image: torch.Tensor, conditions: Sequence[Nanobeam], center: Arr
 def _count(image: torch.Tensor, doses: Sequence[float], seed: int) -> torch.Tensor:
     dose = torch.tensor(doses, dtype=image.dtype)[:, None, None]
     generator = torch.Generator().manual_seed(seed)
-    return torch.where(dose > 0, torch.poisson(image * dose, generator=generator), image)
+    counts: torch.Tensor = torch.where(dose > 0, torch.poisson(image * dose, generator=generator), image)
+    return counts
 
 
 def _spots(pixels: Array, weight: Array, shape: tuple[int, int], sigma: float) -> NDArray[np.float32]:
