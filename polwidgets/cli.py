@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_map(commands.add_parser("map", help="map the polarization of a scan"))
     _add_train(commands.add_parser("train", help="train a model on simulated patterns"))
     _add_simulate(commands.add_parser("simulate", help="simulate a scan of a crystal"))
+    _add_strain(commands.add_parser("strain", help="map the strain of a nanobeam scan"))
     _add_benchmark(commands.add_parser("benchmark", help="train and test every model, with and without context"))
     _add_app(commands.add_parser("app", help="serve the linked views in a browser"))
     for command in commands.choices.values():
@@ -142,6 +143,27 @@ def _add_simulate(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_simulate)
 
 
+def _add_strain(command: argparse.ArgumentParser) -> None:
+    command.add_argument("scan", type=Path, help="anything pw.open_cube opens")
+    _add_output(command, "strain.zarr")
+    command.add_argument(
+        "--probe", type=Path, help="vacuum pattern: a .npy of it, or a scan, whose mean is taken (default: one is estimated from the scan)"
+    )
+    unstrained = command.add_mutually_exclusive_group()
+    unstrained.add_argument(
+        "--reference", type=int, nargs=4, metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"),
+        help="unstrained probe positions, ends excluded (default: the scan's median)",
+    )  # fmt: skip
+    unstrained.add_argument(
+        "--cell", type=float, nargs=3, metavar=("A", "B", "GAMMA"), help="unstrained projected cell, angstrom and degrees"
+    )
+    command.add_argument("--detector", default="auto", help="a registered disk detector (default: %(default)s)")
+    command.add_argument("--refine", choices=("lattice", "disks", "none"), default="lattice", help="what is fitted (default: %(default)s)")
+    command.add_argument("--axis-deg", type=float, default=0.0, help="x axis in the scan, anticlockwise from the right (default: 0)")
+    _add_hints(command)
+    command.set_defaults(run=_strain)
+
+
 def _add_benchmark(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, default="benchmark", metavar="FOLDER", help="for tables and figures (default: %(default)s)")
     command.add_argument("--quick", action="store_true", help="small training sets, one seed: about 20 minutes on two cores")
@@ -190,6 +212,34 @@ def _map(options: argparse.Namespace) -> None:
         from polwidgets.widgets.summary import summary_picture
 
         summary_picture(prediction).save(options.output.with_suffix(".png"))
+
+
+def _strain(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from polwidgets.models.prediction import save_prediction
+
+    _check_output(options)
+    cube = _open(options)
+    probe = None
+    if options.probe is not None:
+        array = np.load(options.probe, allow_pickle=False) if options.probe.suffix == ".npy" else None
+        probe = array if array is not None and array.ndim == 2 else pw.mean_pattern(pw.open_cube(options.probe))
+    reference = options.cell
+    if options.reference is not None:
+        top, bottom, left, right = options.reference
+        reference = np.zeros(cube.shape[:2], bool)
+        reference[top:bottom, left:right] = True
+    strain = pw.strain_map(
+        cube,
+        probe=probe,
+        detector=options.detector,
+        reference=reference,
+        refine=options.refine,
+        axis_deg=options.axis_deg,
+        progress=not options.quiet,
+    )
+    save_prediction(strain, options.output)
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -231,7 +231,7 @@ def _reference_lattice(reference: Any, vectors: Array, reason: NDArray[np.int64]
         if np.isnan(found).any():
             raise ValueError(
                 f"the reference cell does not fit the scan's lattice: its reciprocal vectors are {np.round(given, 4).tolist()}, "
-                f"the scan's {np.round(basis, 4).tolist()} 1/angstrom; check the cell (of the projection, primitive) and the detector's k_step"
+                f"the scan's {np.round(basis, 4).tolist()} 1/angstrom; check the cell (primitive, projected) and k_step"
             )
         return found, np.zeros((4, 4))
     chosen = (reason == 0) & (reference if is_mask else True)
