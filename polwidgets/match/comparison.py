@@ -197,7 +197,9 @@ def simulate(
         return library.expected_at(variant, shown.conditions, k, phase=phase, defocus_A=shown.defocus_A)
 
     own = float(getattr(library.crystal, "displacement_A", 0.0))
-    part = shown.displacement_A / own if own else 0.0
+    if not own or not shown.displacement_A:
+        return one(PARAELECTRIC)
+    part = shown.displacement_A / own
     along, against = displaced_variants(own, shown.direction_deg, turn_deg)
     shares = {PARAELECTRIC: 1 - part**2, along: (part**2 + part) / 2, against: (part**2 - part) / 2}
     return np.asarray(sum(share * one(variant) for variant, share in shares.items() if abs(share) > 1e-6))
