@@ -133,7 +133,7 @@ def frechet(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Squared Fréchet distance of the normal distributions with the sets' means and covariances."""
     one, other = (_scaled(rows) for rows in (first, second))
     # the trace of the root of the covariances' product is the nuclear norm of the product of the data, or of their triangles
-    one_root, other_root = (rows if len(rows) <= rows.shape[1] else np.linalg.qr(rows, "r") for rows in (one, other))
+    one_root, other_root = (rows if len(rows) <= rows.shape[1] else np.asarray(np.linalg.qr(rows, "r")) for rows in (one, other))
     shared = float(np.linalg.norm(one_root @ other_root.T, "nuc"))
     return max(0.0, float(((first.mean(0) - second.mean(0)) ** 2).sum() + (one**2).sum() + (other**2).sum() - 2 * shared))
 

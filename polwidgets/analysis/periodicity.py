@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -361,7 +362,7 @@ def _refine(values: NDArray[np.float64], lattice: NDArray[np.float64]) -> tuple[
     return _reduced(lattice + found.x.reshape(2, 2) * bin_width), covariance
 
 
-def _hessian(function, place: NDArray[np.float64], step: float) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+def _hessian(function: Callable[[NDArray[np.float64]], float], place: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     unit = step * np.eye(len(place))
     value = [[sum(a * b * function(place + a * p + b * q) for a in (-1, 1) for b in (-1, 1)) for q in unit] for p in unit]
     return np.asarray(value) / (4 * step**2)
