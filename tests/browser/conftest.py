@@ -51,7 +51,7 @@ class Scene:
 
     def canvas(self, label: str) -> Locator:
         """A canvas of the cube browser by the beginning of its label."""
-        return self.page.locator(f'.pw-browser canvas[aria-label^="{label}"]')
+        return self.page.locator(f'.pw-browser:not(.pw-matcher) canvas[aria-label^="{label}"]')
 
     def pixels(self, canvas: Locator) -> str:
         """What a canvas shows, to be compared."""
@@ -86,7 +86,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def jupyter(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("jupyter")
-    hosts.write_notebook(folder / "scene.ipynb", [(HERE / "scene.py").read_text() + "\nbrowser", "maps"])
+    hosts.write_notebook(folder / "scene.ipynb", [(HERE / "scene.py").read_text() + "\nbrowser", "maps", "matcher"])
     with hosts.jupyter(folder) as address, hosts.new_page(chromium) as page:
         scene = Scene(page, folder)
         hosts.run_notebook(page, address, "scene.ipynb")
@@ -98,10 +98,10 @@ def jupyter(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def panel(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("panel")
     app = folder / "scene.py"
-    app.write_text((HERE / "scene.py").read_text() + "\nimport panel as pn\npn.Column(pn.Column(browser, maps)).servable()\n")
+    app.write_text((HERE / "scene.py").read_text() + "\nimport panel as pn\npn.Column(pn.Column(browser, maps, matcher)).servable()\n")
     with hosts.panel(app) as address, hosts.new_page(chromium) as page:
         scene = Scene(page, folder)
-        page.goto(address)
+        page.goto(address, timeout=120_000)
         _wait_until_drawn(page)
         yield scene
 

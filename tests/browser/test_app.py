@@ -17,7 +17,7 @@ def served(chromium, scene_type, tmp_path_factory):
     make_map(scan).to_zarr(folder / "map.zarr", zarr_format=2)
     with hosts.app(folder, "scan.zarr", "map.zarr") as address, hosts.new_page(chromium) as page:
         scene = scene_type(page, folder)
-        page.goto(address)
+        page.goto(address, timeout=120_000)
         hosts.wait_for_cube_browser(page)
         page.wait_for_selector(".bk-Canvas")
         yield scene

@@ -233,7 +233,7 @@ class Matcher {
         this.values.measured = typedBytes(reply.measured, Float32Array);
         this.place = place;
       }
-      write(this.misfit, `misfit ${(100 * reply.misfit).toPrecision(3)} %`);
+      write(this.misfit, `misfit ${(100 * reply.misfit).toPrecision(3)} %${atProbe ? ", its counting noise included" : ""}`);
       this.shown = values;
       this.fresh = true;
       this.schedule();
