@@ -176,3 +176,47 @@ def test_every_option_has_a_default_that_parses() -> None:
     options = _parser().parse_args(["simulate", "-o", "scan.zarr"])
     assert isinstance(options, argparse.Namespace)
     assert (options.scan, options.detector, options.cells, options.thickness_nm, options.crystal) == ([128], [64], [2.0], 20.0, "knn")
+
+
+def test_a_model_is_trained_and_what_was_interrupted_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "net.safetensors"
+    command = ["train", "--model", "cnn_classifier", "--output", str(out), "--recipe", "study", "--augmentation", "none", "--quiet"]
+    command += ["--epochs", "1", "--set", "batch=64", "learning_rate=1e-3", "--recipe-set", "positions=4", "cells=1", "pixels=16"]
+    with pytest.MonkeyPatch.context() as patch:
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr("polwidgets.models.network._Task.loss", interrupted)
+        assert main(command) == 130
+    assert "with --resume goes on" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(command) == 2
+    assert "add --resume to go on" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == [out.name]
+    model = pw.load_model(out)
+    assert (model.epochs, model.batch, model.learning_rate) == (1, 64, 1e-3)  # type: ignore[attr-defined]
+    assert main(command) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--model", "cnn_classifer"], "did you mean 'cnn_classifier'"),
+        (["--filter", "above"], "unknown filter rule 'above'"),
+        (["--augmentation", "detektor"], "unknown preset 'detektor'"),
+        (["--model", "unit_cell_match"], "learns nothing that could be kept"),
+        (["--set", "lr=3"], "has no parameter lr"),
+        (["--set", "epochs"], "--set takes KEY=VALUE"),
+        (["--recipe", "matched"], "made from a scan; give cube (on the command line --scan)"),
+        (["--resume"], "to go on from; leave --resume out"),
+        (["--output", "net.pickle"], "give it the ending .safetensors"),
+    ],
+)
+def test_what_cannot_be_trained_says_why(more: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "--model", "cnn_classifier", "--output", str(tmp_path / "net.safetensors"), *more]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

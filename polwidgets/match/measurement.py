@@ -167,7 +167,8 @@ def read_patterns(
 
     def good_pixels(patterns: NDArray[np.generic]) -> NDArray[np.generic]:
         whole = patterns if factor == 1 else binned(patterns.astype(np.float32, copy=False))
-        return whole.reshape(*whole.shape[:2], -1)[..., keep]
+        rows = whole.reshape(*whole.shape[:2], -1)
+        return rows if len(keep) == rows.shape[-1] else rows.take(keep, -1)
 
     for block, patterns in map_blocks(cube, good_pixels):
         counts[block.scan_y, block.scan_x] = patterns

@@ -79,7 +79,7 @@ class Network(PatternModel, abc.ABC):
             self.initialise(module)
         task = _Task(module, samples, mean, scale, split, augmentation, seed, device)
         schedule = Schedule(self.epochs, self.batch, self.learning_rate, self.weight_decay, self.patience)
-        run = _fingerprint(self, samples, augmentation, seed)
+        run = "" if checkpoint is None else _fingerprint(self, samples, augmentation, seed)
         history = train(module, task, schedule, seed=seed, progress=progress, label=f"train {name}", checkpoint=checkpoint, run=run)
         calibration = calibrate_scores(
             task.validation_scores(), samples.label[split.validation], samples.specimen[split.validation], validated_on=split.by, seed=seed
