@@ -33,6 +33,8 @@ LARGEST_STRAIN: Final = 0.2
 LEAST_EXPLAINED: Final = 0.6
 LARGEST_DEVIATION: Final = 12.0
 MOST_SATURATED: Final = 0.02
+# what a fit of the inside as a polynomial leaves out, measured on simulated crystals of many structures
+LEAST_SCATTER: Final = 1.3
 PRIOR_FREEDOM: Final = 30.0  # how much a pattern's own scatter weighs against the scan's, in degrees of freedom
 NAMES: Final = ("e_xx", "e_yy", "e_xy", "rotation_deg")
 
@@ -295,7 +297,7 @@ def _gradient(vectors: Array, base: Array, reason: NDArray[np.int64]) -> tuple[A
 def _error_scale(maps: dict[str, NDArray[Any]], reason: NDArray[np.int64]) -> NDArray[np.float64]:
     """Factor on variances: how much more disks scatter around their lattice than they should."""
     good = reason == 0
-    usual = max(1.0, float(np.median(maps["deviation"][good]))) if good.any() else 1.0
+    usual = max(LEAST_SCATTER, float(np.median(maps["deviation"][good]))) if good.any() else LEAST_SCATTER
     freedom = np.maximum(2 * maps["count"] - 6, 0)
     return np.asarray((PRIOR_FREEDOM * usual + freedom * np.nan_to_num(maps["deviation"])) / (PRIOR_FREEDOM + freedom))
 

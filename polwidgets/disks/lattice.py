@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 STRONGEST: Final = 24  # disks a pattern whose differences count
 PEAKS: Final = 12  # differences that are tried as basis vectors
 SAMPLE_PX: Final = 1.0
+LARGEST_CHANGE: Final = 0.25  # of a basis vector, beyond which it is no longer the same lattice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +110,10 @@ def fit_lattices(places: Array, weights: Array, basis: Array, *, tolerance_px: f
 def nearest_basis(vectors: Array, reference: Array) -> Array:
     """The same lattice in the basis most like `reference`; NaN where it is another lattice."""
     steps = np.round(reference @ np.linalg.inv(vectors))
-    if abs(round(np.linalg.det(steps))) != 1:
+    found = np.asarray(steps @ vectors)
+    if abs(round(np.linalg.det(steps))) != 1 or np.abs(found - reference).max() > LARGEST_CHANGE * np.linalg.norm(reference, axis=1).min():
         return np.full((2, 2), np.nan)
-    return np.asarray(steps @ vectors)
+    return found
 
 
 def _fit_one(places: Array, weights: Array, basis: Array, tolerance: float, middle: Array) -> tuple[Array, Array, float, int]:

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 PRIORS: Final = (0.05, 0.1, 0.3, PRIOR, PRIOR)
 TRUSTING: Final = 3  # steps in which every disk has its full say
 TRUSTED: Final = 6.0  # squared deviations beyond which a disk loses its say
-SYSTEMATIC_PX: Final = 0.01  # what the model of a disk leaves out
+SYSTEMATIC_PX: Final = 0.02  # what the model of a disk leaves out
 
 
 @dataclasses.dataclass(frozen=True)
