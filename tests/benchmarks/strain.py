@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import strain_cubes
-from table import print_table
+from table import Table
 
 import polwidgets as pw
 from polwidgets.cube.schema import make_cube
@@ -79,10 +79,12 @@ def main() -> None:
     parser.add_argument("--speed", type=int, default=400, metavar="PATTERNS")
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
-    heads = ["", *METHODS, "within 1 sigma"]
+    heads = [" " * 20, *(name.ljust(22) for name in METHODS), "within 1 sigma"]
     if options.data is not None:
         found = stored(options.data)
-        print_table(heads, [row(name, [scan]) for name, scan in found.items()] + [row("all", list(found.values()))])
+        table = Table(*heads)
+        for name, scan in found.items():
+            table.row(*row(name, [scan]))
     made = {
         tilt: [
             strain_cubes.specimens(*each, count=options.positions, tilt_mrad=tilt, seed=seed)
@@ -94,12 +96,14 @@ def main() -> None:
     def scans(tilt: float = 6.0, **condition: float) -> list[strain_cubes.DrawnScan]:
         return [strain_cubes.drawn_scan(curves, columns=COLUMNS, seed=seed, **condition) for seed, curves in enumerate(made[tilt])]
 
-    usual = scans()
-    rows = [row(name, [scan]) for name, scan in zip(strain_cubes.crystals(), usual, strict=True)]
-    rows += [row(f"tilt to {tilt:g} mrad", scans(tilt)) for tilt in TILTS]
+    table, usual = Table(*heads), scans()
+    for name, scan in zip(strain_cubes.crystals(), usual, strict=True):
+        table.row(*row(name, [scan]))
+    for tilt in TILTS:
+        table.row(*row(f"tilt to {tilt:g} mrad", scans(tilt)))
     for name, levels in LEVELS.items():
-        rows += [row(f"{name} {level:g}", scans(**{name: level})) for level in levels]
-    print_table(heads, rows)
+        for level in levels:
+            table.row(*row(f"{name} {level:g}", scans(**{name: level})))
     print(f"\n{speed(usual[0], options.speed):.0f} patterns/s of {strain_cubes.PIXELS} x {strain_cubes.PIXELS}, one lattice, Si")
 
 
