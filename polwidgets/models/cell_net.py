@@ -215,8 +215,7 @@ class _Task:
     ) -> None:
         self.module = module
         self.draws = CellDraws.of(labelled)
-        self.training = torch.from_numpy(training).repeat(labelled.attrs["draws"])
-        self.validation = torch.from_numpy(validation)
+        self.training, self.validation = (torch.from_numpy(each).repeat(labelled.attrs["draws"]) for each in (training, validation))
         self.count, self.seed = len(self.training), seed
 
     def loss(self, index: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

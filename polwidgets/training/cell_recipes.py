@@ -90,7 +90,7 @@ def matched_cells(
     Returns
     -------
     Dataset on (cell, direction, term, pixel)
-        As `randomised_cells` gives it; displacements of three lengths count as specimens.
+        As `randomised_cells` gives it, with displacements of three lengths; every draw counts as a specimen.
     """
     found = specimen.conditions
     depth = specimen.crystal.cell_A[2]
@@ -125,7 +125,7 @@ def matched_cells(
         progress("simulate the matched specimen", (index + 1) / conditions)
     optics = {"voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad}
     about: dict[str, float | str] = {"recipe": "matched", **optics, "seed": seed, "draws": DRAWS}
-    return _labelled(series, drawn, np.arange(conditions) % len(LENGTHS), specimen.crystal, ranges, (0.9 * patterns, 1.1 * patterns), about)
+    return _labelled(series, drawn, np.arange(conditions), specimen.crystal, ranges, (0.9 * patterns, 1.1 * patterns), about)
 
 
 def crystal_tilt(conditions: Conditions) -> tuple[float, float]:
