@@ -57,7 +57,7 @@ class App:
         self._path = pn.widgets.TextInput(placeholder="open a path, and press enter", width=280, **low)
         scale = pn.widgets.Select(options=SCALES, width=90, **low)
         scale.jscallback(value="document.body.style.zoom = cb_obj.value")
-        theme = pn.widgets.Button(name="Dark / light", width=100, **low)
+        theme = pn.widgets.Button(label="Dark / light", width=100, **low)
         theme.js_on_click(code=SWITCH_THEME)
         self._choose.param.watch(lambda event: self.open(event.new) if event.new else None, "value")
         self._path.param.watch(lambda event: self.open(event.new) if event.new else None, "value")

@@ -25,7 +25,7 @@ class AnalysisView(View):
     """A view of what an analysis finds, done when its button is pressed."""
 
     prediction = param.ClassSelector(class_=xr.Dataset, default=None, allow_None=True, doc="The map that is explained.")
-    specimen = param.ClassSelector(class_=SpecimenFit, default=None, allow_None=True, doc="The match that it rests on.")
+    specimen = param.Parameter(default=None, doc="The match that it rests on.")
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class AnalysisView(View):
         self.crystal = crystal
         self.state = ViewState(probe=(cube.sizes["scan_y"] // 2, cube.sizes["scan_x"] // 2)) if state is None else state
         self.worker = Worker()
-        self._start = pn.widgets.Button(name="Analyse", button_type="primary", width=110)
+        self._start = pn.widgets.Button(label="Analyse", color="primary", width=110)
         self.worker.param.watch(lambda event: setattr(self._start, "disabled", event.new), "busy")
 
     def matched(self, progress: Progress) -> SpecimenFit:

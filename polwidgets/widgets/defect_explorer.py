@@ -48,7 +48,7 @@ class DefectExplorer(AnalysisView):
     def __init__(self, cube: xr.DataArray, **shared: Any) -> None:
         super().__init__(cube, **shared)
         self._found: _Found | None = None
-        self._rate = pn.widgets.DiscreteSlider(name="false alarms, of good cells", options=RATES, value=0.01, width=230)
+        self._rate = pn.widgets.DiscreteSlider(label="false alarms, of good cells", options=RATES, value=0.01, width=230)
         self._start.on_click(lambda _: self.analyse())
         self._facts = note("Analyse to compare every unit cell with the matched model.")
         self._score = self.scan_picture("misfit", "viridis")

@@ -43,7 +43,7 @@ class DomainGapExplorer(AnalysisView):
         self.form: Form[TrainingConditions] = Form(training)
         self._switches = pn.widgets.CheckButtonGroup(options=list(NUISANCES), value=[], orientation="vertical", width=130)
         self._parts: tuple[Simulation, xr.Dataset] | None = None
-        self._start.name = "Analyse"
+
         self._start.on_click(lambda _: self.analyse())
         self._facts = note("Analyse to match the scan and divide the gap.")
         self._points = ColumnDataSource({"x": [], "y": [], "color": []})

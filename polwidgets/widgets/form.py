@@ -87,7 +87,7 @@ def _control(field: dataclasses.Field[Any], value: Any) -> pn.widgets.Widget:
     """The widget that suits a field."""
     about = field.metadata
     common = {
-        "name": words(field.name, about.get("unit", "")),
+        "label": words(field.name, about.get("unit", "")),
         "width": WIDTH_PX - 20,
         "margin": (3, 10),
         "hooks": [_tooltip(about.get("help", ""))],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,34 +15,24 @@ from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.schema import validate
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, Model, Trains, models
+from polwidgets.models.base import Context, Model, models
 from polwidgets.models.shipped import has_shipped, load_shipped
 from polwidgets.perturb.base import perturbations
 from polwidgets.progress import Progress
-from polwidgets.training.cell_recipes import matched_cells
-from polwidgets.training.matched import matched_patterns
-from polwidgets.training.randomised import randomised_patterns
-from polwidgets.training.study import study_patterns
 from polwidgets.widgets.form import WIDTH_PX, Form, note, words
 from polwidgets.widgets.map_style import load_extensions
 from polwidgets.widgets.view_state import ViewState
 from polwidgets.widgets.worker import Worker
-from polwidgets.workflow import map_polarization
+from polwidgets.workflow import RECIPES, map_polarization, train_model
 
-
-def _microscope(specimen: SpecimenFit) -> dict[str, Any]:
-    return {"voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad}
-
-
-RECIPES: Final[dict[str, dict[Trains, Callable[..., xr.Dataset]]]] = {
-    "matched to this specimen": {
-        "patterns": lambda cube, fit, **rest: matched_patterns(fit, cube, **rest),
-        "cells": lambda cube, fit, **rest: matched_cells(fit, cube, **rest),
-    },
-    "one thickness of 20 nm": {"patterns": lambda _, fit, **rest: study_patterns(fit.crystal, **_microscope(fit), **rest)},
-    "random specimens": {"patterns": lambda _, fit, **rest: randomised_patterns(fit.crystal, **_microscope(fit), **rest)},
+CONTEXTS: Final = {"unit_cell": "unit cell", "pattern": "single pattern"}
+SHIPPED: Final = "shipped"
+LABELS: Final = {
+    SHIPPED: "weights that come with polwidgets",
+    "matched": "matched to this specimen",
+    "study": "one thickness of 20 nm",
+    "randomised": "random specimens",
 }
-SHIPPED: Final = "weights that come with polwidgets"
 
 
 class ModelSelector(pn.viewable.Viewer):
@@ -66,7 +55,7 @@ class ModelSelector(pn.viewable.Viewer):
     """
 
     prediction = param.ClassSelector(class_=xr.Dataset, default=None, allow_None=True, doc="The last map.")
-    specimen = param.ClassSelector(class_=SpecimenFit, default=None, allow_None=True, doc="The match that maps rest on.")
+    specimen = param.Parameter(default=None, doc="The match that maps rest on.")
 
     def __init__(
         self, cube: xr.DataArray, *, crystal: str | Crystal = "knn", specimen: SpecimenFit | None = None, state: ViewState | None = None
@@ -79,15 +68,15 @@ class ModelSelector(pn.viewable.Viewer):
         self.worker = Worker()
         self._trained: tuple[tuple[Any, ...], Model] | None = None
         self._maps: dict[tuple[Any, ...], xr.Dataset] = {}
-        self._choose = pn.widgets.Select(name="model", options={words(name): name for name in models}, width=WIDTH_PX - 20)
+        self._choose = pn.widgets.Select(label="model", options={words(name): name for name in models}, width=WIDTH_PX - 20)
         self._context = pn.widgets.RadioButtonGroup(
-            options={"unit cell": "unit_cell", "single pattern": "pattern"}, value=self.state.context, width=WIDTH_PX - 20
+            options={label: context for context, label in CONTEXTS.items()}, value=self.state.context, width=WIDTH_PX - 20
         )
-        self._recipe = pn.widgets.Select(name="training", options=list(RECIPES), width=WIDTH_PX - 20)
-        self._seed = pn.widgets.IntInput(name="seed", value=self.state.seed, start=0, step=1, width=90)
-        self._map = pn.widgets.Button(name="Train and map", button_type="primary", width=130)
+        self._recipe = pn.widgets.Select(label="training", options=[], width=WIDTH_PX - 20)
+        self._seed = pn.widgets.IntInput(label="seed", value=self.state.seed, start=0, step=1, width=90)
+        self._map = pn.widgets.Button(label="Train and map", color="primary", width=130)
         self._save = pn.widgets.FileDownload(
-            callback=self._saved, filename="model", label="Save model", width=120, button_type="light", disabled=True
+            callback=self._saved, filename="model", label="Save model", width=120, color="light", disabled=True
         )
         self._load = pn.widgets.FileInput(width=WIDTH_PX - 20, multiple=False)
         self._about, self._augmentation, self._result = note(), note(), note()
@@ -139,10 +128,14 @@ class ModelSelector(pn.viewable.Viewer):
             trained = model
             if trained is None and recipe == SHIPPED:
                 trained = load_shipped(models.name_of(chosen))
+            elif trained is None and chosen.trains_on == "specimen":
+                trained = chosen.fit(fit, seed=seed, progress=progress)
             elif trained is None:
-                makers = RECIPES.get(recipe, {})
-                training = fit if chosen.trains_on == "specimen" else makers[chosen.trains_on](self.cube, fit, seed=seed, progress=progress)
-                trained = chosen.fit(training, augmentation=augmentation, seed=seed, progress=progress)
+                microscope = {} if recipe == "matched" else {"voltage_kV": fit.voltage_kV, "semiangle_mrad": fit.semiangle_mrad}
+                trained = train_model(
+                    chosen, recipe=recipe, crystal=fit.crystal, cube=self.cube, specimen=fit, augmentation=augmentation or None,
+                    seed=seed, progress=progress, **microscope,
+                )  # fmt: skip
             prediction = map_polarization(
                 self.cube, crystal=fit.crystal, model=trained, context=context, specimen=fit, seed=seed, progress=progress
             )
@@ -195,11 +188,13 @@ class ModelSelector(pn.viewable.Viewer):
             self._choose.value = name
             self._save.filename = f"{name}.model"
             self._about.value = (type(model).__doc__ or "").strip().splitlines()[0]
-            recipes = [label for label, makers in RECIPES.items() if model.trains_on in makers]
-            self._recipe.options = [SHIPPED, *recipes] if has_shipped(name) else recipes
-            self._recipe.value = next(iter(self._recipe.options), None)
-            self._recipe.visible = bool(self._recipe.options)
-            self._augmentation.visible = model.trains_on == "patterns"
+            recipes = [*([SHIPPED] if has_shipped(name) else []), *sorted(RECIPES.get(model.trains_on, {}))]
+            self._recipe.options = {LABELS.get(recipe, recipe): recipe for recipe in recipes}
+            self._recipe.value = next(iter(recipes), None)
+            self._recipe.visible = bool(recipes)
+            self._context.options = {CONTEXTS[context]: context for context in model.contexts}
+            self.state.context = self._context.value = self.state.context if self.state.context in model.contexts else model.contexts[0]
+            self._augmentation.visible = bool(recipes)
         elif models.to_json(self._form.part) != self.state.model:
             self._form.set(model)
 

@@ -53,8 +53,8 @@ class PeriodicityExplorer(AnalysisView):
         super().__init__(cube, **shared)
         self.truth = truth
         self._found: _Found | None = None
-        self._reference = pn.widgets.Select(name="errors against", options=[*([TRUTH] if truth is not None else []), CONTEXT], width=220)
-        self._bins = pn.widgets.IntSlider(name="phases along a side of the cell", start=4, end=16, value=8, width=220)
+        self._reference = pn.widgets.Select(label="errors against", options=[*([TRUTH] if truth is not None else []), CONTEXT], width=220)
+        self._bins = pn.widgets.IntSlider(label="phases along a side of the cell", start=4, end=16, value=8, width=220)
         self._start.on_click(lambda _: self.analyse())
         self._facts = note("Map with a per-pattern model first (Models, evidence from a single pattern); then analyse its errors.")
         self._errors = self.scan_picture("errors", "gray", SIDE_PX)

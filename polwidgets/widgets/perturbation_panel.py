@@ -16,10 +16,9 @@ from polwidgets.cube.schema import validate
 from polwidgets.perturb.base import Batch, Perturbation, perturbations
 from polwidgets.perturb.presets import PRESETS, preset
 from polwidgets.widgets.form import WIDTH_PX, Form, note, words
-from polwidgets.widgets.geometry import pattern_extent
 from polwidgets.widgets.linked_maps import SCALES
 from polwidgets.widgets.map_style import load_extensions
-from polwidgets.widgets.picture import Picture
+from polwidgets.widgets.picture import Picture, pattern_extent
 from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
 
@@ -46,14 +45,14 @@ class PerturbationPanel(View):
         self.state = ViewState(probe=(cube.sizes["scan_y"] // 2, cube.sizes["scan_x"] // 2)) if state is None else state
         self._forms: list[Form[Perturbation]] = []
         names = [CUSTOM, *PRESETS]
-        self._preset = pn.widgets.Select(name="preset", options=names, width=WIDTH_PX // 2 - 15)
+        self._preset = pn.widgets.Select(label="preset", options=names, width=WIDTH_PX // 2 - 15)
         # the prompt is an option too, so that the same part can be added twice
         self._add = pn.widgets.Select(
-            name="add", options={"…": "", **{words(name): name for name in perturbations}}, width=WIDTH_PX // 2 - 15
+            label="add", options={"…": "", **{words(name): name for name in perturbations}}, width=WIDTH_PX // 2 - 15
         )
-        self._seed = pn.widgets.IntInput(name="seed", value=self.state.seed, start=0, step=1, width=90)
-        self._again = pn.widgets.Button(name="Draw anew", width=100, align="end")
-        self._reset = pn.widgets.Button(name="Reset", width=70, align="end")
+        self._seed = pn.widgets.IntInput(label="seed", value=self.state.seed, start=0, step=1, width=90)
+        self._again = pn.widgets.Button(label="Draw anew", width=100, align="end")
+        self._reset = pn.widgets.Button(label="Reset", width=70, align="end")
         extent, unit = pattern_extent(cube)
         self._before, self._after = (Picture(title, extent, unit=unit) for title in ("before", "after"))
         self._trouble = note(error=True)
@@ -144,8 +143,8 @@ class PerturbationPanel(View):
 
     def _row(self, place: int) -> pn.viewable.Viewable:
         form = self._forms[place]
-        small = {"width": 30, "height": 28, "margin": 1, "button_type": "light"}
-        earlier, later, remove = (pn.widgets.Button(name=sign, description=says, **small) for sign, says in _BUTTONS)
+        small = {"width": 30, "height": 28, "margin": 1, "color": "light"}
+        earlier, later, remove = (pn.widgets.Button(label=sign, description=says, **small) for sign, says in _BUTTONS)
         earlier.disabled, later.disabled = place == 0, place == len(self._forms) - 1
         earlier.on_click(lambda _: self._swap(place, place - 1))
         later.on_click(lambda _: self._swap(place, place + 1))

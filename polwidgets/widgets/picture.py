@@ -7,10 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 import panel as pn
+import xarray as xr
 from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
+from polwidgets.cube.schema import UNCALIBRATED, step_of
+from polwidgets.widgets.geometry import mrad_per_wave_number
 from polwidgets.widgets.map_style import PROBE_COLOR, color_list
 
 SIDE_PX: Final = 200
@@ -94,3 +97,14 @@ class Picture(pn.viewable.Viewer):
     def on_tap(self, function: Callable[[float, float], Any]) -> None:
         """Call the function with x and y where somebody taps."""
         self.figure.on_event("tap", lambda event: function(event.x, event.y))
+
+
+def pattern_extent(cube: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:
+    """Outer edges of a pattern (left, top, right, bottom), and their unit: mrad where it is known."""
+    mrad = mrad_per_wave_number(cube)
+    unit = "mrad" if mrad else {UNCALIBRATED: "px"}.get(cube["kx"].attrs["units"], "1/Å")
+    (top, bottom), (left, right) = (
+        ((float(cube[dim].values[0]) - step / 2) * (mrad or 1.0), (float(cube[dim].values[-1]) + step / 2) * (mrad or 1.0))
+        for dim, step in ((dim, step_of(cube, dim)) for dim in ("ky", "kx"))
+    )
+    return (left, top, right, bottom), unit

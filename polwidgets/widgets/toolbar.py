@@ -32,7 +32,7 @@ def toolbar(explorer: Explorer) -> pn.viewable.Viewable:
     export.callback = lambda: io.BytesIO(FORMATS[kind.value][1](explorer.prediction))
     kind.param.watch(lambda event: export.param.update(filename=FORMATS[event.new][0]), "value")
     explorer.param.watch(lambda event: export.param.update(disabled=event.new is None), "prediction")
-    reset = pn.widgets.Button(name="Reset", width=70, **low)
+    reset = pn.widgets.Button(label="Reset", width=70, **low)
     reset.on_click(lambda _: explorer.reset())
     title = pn.widgets.StaticText(value=_title(explorer), margin=(8, 10))
     return pn.Row(title, pn.HSpacer(), save, restore, kind, export, reset, sizing_mode="stretch_width", margin=0)

@@ -24,7 +24,7 @@ class Worker(pn.viewable.Viewer):
     def __init__(self) -> None:
         super().__init__()
         self._bar = pn.indicators.Progress(value=0, max=100, height=12, sizing_mode="stretch_width", visible=False, margin=(10, 10))
-        self._cancel = pn.widgets.Button(name="Cancel", button_type="warning", width=80, visible=False, margin=(0, 10))
+        self._cancel = pn.widgets.Button(label="Cancel", color="warning", width=80, visible=False, margin=(0, 10))
         self._cancel.on_click(lambda _: self.cancel())
         self._message, self._trouble = note(), note(error=True)
         self._work: Background[Any] | None = None
