@@ -39,8 +39,8 @@ DRAGS = {
     "annular dark field": ("Diffraction pattern", "annular dark field", 0.15),
     "point": ("Diffraction pattern", "point", 0.15),
     "segment, radius 16 px": ("Diffraction pattern", "segment", 0.15),
-    "quadrants, radius 16 px": ("Diffraction pattern", "quadrants right − left", 0.15),
-    "rectangle on the scan": ("Scan image", "rectangle", 0.4),
+    "quadrants, radius 16 px": ("Diffraction pattern", "quadrants right \N{MINUS SIGN} left", 0.15),
+    "rectangle on the scan": ("Scan image", None, 0.4),
 }
 
 
@@ -60,7 +60,11 @@ async def measure(scan: int, detector: int, seconds: float) -> None:
                 await page.wait_for_function(f"() => {BROWSER}.preview.complete", timeout=120_000)
                 print(f"{scan}x{scan}x{detector}x{detector}: preview complete after {time.perf_counter() - started:.1f} s")
                 for what, (label, preset, reach) in DRAGS.items():
-                    if preset is not None:
+                    if what.startswith("rectangle"):
+                        await page.get_by_role("button", name="rectangle").click()
+                    elif preset is not None:
+                        # back to the beam, of 16 pixels radius
+                        await page.get_by_label("Virtual detector", exact=True).select_option("bright field")
                         await page.get_by_label("Virtual detector", exact=True).select_option(preset)
                     await page.wait_for_timeout(1500)
                     sent, drawn, gap = await drag(page, label, reach, seconds)
@@ -74,10 +78,11 @@ async def drag(page: Page, label: str, reach: float, seconds: float) -> tuple[fl
     await canvas.scroll_into_view_if_needed()
     box = await canvas.bounding_box()
     assert box is not None
-    # a detector is taken between its edges
-    offset = (
-        f"() => {{ const {{ view, pattern }} = {BROWSER}; return 0.5 * (view.detector_inner + view.detector_outer) * pattern.fit.zoom }}"
-    )
+    # a detector is taken between its edges, a point where it is
+    offset = f"""() => {{
+        const {{ view, pattern }} = {BROWSER};
+        return view.detector_shape === "point" ? 0 : 0.5 * (view.detector_inner + view.detector_outer) * pattern.fit.zoom;
+    }}"""
     start = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     if label != "Scan image":
         start = start[0] - await page.evaluate(offset), start[1]
