@@ -82,14 +82,10 @@ class App:
             self.recent.add(scan)
 
     def _choices(self) -> dict[str, dict[str, str]]:
-        files = self.folders.files()
         lately = [path for path in self.recent.read() if any(path.is_relative_to(root) for root in self.folders.roots) and path.exists()]
-        groups = {"": {"…": ""}, "opened lately": lately, "in the folder": files}
-        return {
-            name: group if isinstance(group, dict) else {self._shown(path): str(path) for path in group}
-            for name, group in groups.items()
-            if group
-        }
+        groups = {"opened lately": lately, "in the folder": self.folders.files()}
+        named = {name: {self._shown(path): str(path) for path in paths} for name, paths in groups.items() if paths}
+        return {"": {"…": ""}, **named}
 
     def _shown(self, path: Path) -> str:
         root = next(root for root in self.folders.roots if path.is_relative_to(root))

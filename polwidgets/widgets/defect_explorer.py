@@ -87,13 +87,13 @@ class DefectExplorer(AnalysisView):
                 self.specimen = found.specimen
             frame = found.readings.frame
             steps = [float(frame[dim].values[1] - frame[dim].values[0]) / 2 for dim in ("kx", "ky")]
-            edges = [
-                float(frame[dim].values[end]) + sign * step
+            left, top, right, bottom = (
+                self._scale * (float(frame[dim].values[end]) + sign * step)
                 for end, sign in ((0, -1), (-1, 1))
                 for dim, step in zip(("kx", "ky"), steps, strict=True)
-            ]
+            )
             for picture in self._patterns.values():
-                picture.place(tuple(self._scale * edge for edge in edges))
+                picture.place((left, top, right, bottom))
             self._flag()
             self._show_probe()
 

@@ -73,7 +73,8 @@ class Explorer(pn.viewable.Viewer):
         self.map = DirectionMap(self.cube, state=self.state)
         self.parts: dict[str, Any] = {}
         self._message = note(error=True)
-        self._tabs = pn.Tabs(*((name, pn.Column(margin=(8, 0), min_height=320)) for name in TABS), dynamic=True, margin=(4, 0))
+        self._columns = {name: pn.Column(margin=(8, 0), min_height=320) for name in TABS}
+        self._tabs = pn.Tabs(*self._columns.items(), dynamic=True, margin=(4, 0))
         self._layout = pn.Column(
             toolbar(self),
             self._message,
@@ -108,6 +109,12 @@ class Explorer(pn.viewable.Viewer):
         if name not in self.parts:
             self.parts[name] = TABS[name](self)
         return self.parts[name]
+
+    def shown_map(self) -> xr.Dataset:
+        """The map that is shown, where there is one."""
+        if self.prediction is None:
+            raise ValueError("there is no map yet: train and map first")
+        return self.prediction
 
     def save(self, path: str | Path) -> None:
         """Write the session: the state as JSON, and the map that is shown beside it; see `restore`."""
@@ -148,7 +155,7 @@ class Explorer(pn.viewable.Viewer):
         Background(lambda _: importlib.import_module("polwidgets.workflow"), done=self._opened, failed=self._opened)
 
     def _opened(self, *_: Any) -> None:
-        column = self._tabs[self._tabs.active]
+        column = self._columns[self.tab]
         for name, part in self.parts.items():
             if hasattr(part, "awake"):
                 part.awake = name == self.tab

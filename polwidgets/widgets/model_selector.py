@@ -131,7 +131,9 @@ class ModelSelector(pn.viewable.Viewer):
             elif trained is None and chosen.trains_on == "specimen":
                 trained = chosen.fit(fit, seed=seed, progress=progress)
             elif trained is None:
-                microscope = {} if recipe == "matched" else {"voltage_kV": fit.voltage_kV, "semiangle_mrad": fit.semiangle_mrad}
+                microscope: dict[str, Any] = (
+                    {} if recipe == "matched" else {"voltage_kV": fit.voltage_kV, "semiangle_mrad": fit.semiangle_mrad}
+                )
                 trained = train_model(
                     chosen, recipe=recipe, crystal=fit.crystal, cube=self.cube, specimen=fit, augmentation=augmentation or None,
                     seed=seed, progress=progress, **microscope,

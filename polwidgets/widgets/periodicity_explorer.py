@@ -26,7 +26,7 @@ class _Found(NamedTuple):
     error: xr.DataArray
     period: Periodicity
     folded: xr.Dataset
-    information: xr.Dataset
+    expected: xr.DataArray
     specimen: SpecimenFit
 
 
@@ -54,7 +54,7 @@ class PeriodicityExplorer(AnalysisView):
         self.truth = truth
         self._found: _Found | None = None
         self._reference = pn.widgets.Select(label="errors against", options=[*([TRUTH] if truth is not None else []), CONTEXT], width=220)
-        self._bins = pn.widgets.IntSlider(label="phases along a side of the cell", start=4, end=16, value=8, width=220)
+        self._bins: Any = pn.widgets.IntSlider(label="phases along a side of the cell", start=4, end=16, value=8, width=220)
         self._start.on_click(lambda _: self.analyse())
         self._facts = note("Map with a per-pattern model first (Models, evidence from a single pattern); then analyse its errors.")
         self._errors = self.scan_picture("errors", "gray", SIDE_PX)

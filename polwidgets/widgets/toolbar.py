@@ -29,7 +29,7 @@ def toolbar(explorer: Explorer) -> pn.viewable.Viewable:
     restore.param.watch(lambda event: explorer.take_session(event.new.decode("utf-8", "replace")) if event.new else None, "value")
     kind = pn.widgets.Select(options=list(FORMATS), width=120, **low)
     export = pn.widgets.FileDownload(filename=FORMATS[kind.value][0], label="Export", width=80, disabled=True, **low)
-    export.callback = lambda: io.BytesIO(FORMATS[kind.value][1](explorer.prediction))
+    export.callback = lambda: io.BytesIO(FORMATS[kind.value][1](explorer.shown_map()))
     kind.param.watch(lambda event: export.param.update(filename=FORMATS[event.new][0]), "value")
     explorer.param.watch(lambda event: export.param.update(disabled=event.new is None), "prediction")
     reset = pn.widgets.Button(label="Reset", width=70, **low)
