@@ -98,7 +98,8 @@ class ScanComparison:
         """The pattern in fractions of the incident intensity per (1/angstrom)^2, (pixel,)."""
         phase = None
         if shown.probe is not None and self.unit_cell is not None:
-            phase = tuple(self.unit_cell.phase_of(self._cube.isel(scan_y=[shown.probe[0]], scan_x=[shown.probe[1]])).ravel().tolist())
+            down, right = self.unit_cell.phase_of(self._cube.isel(scan_y=[shown.probe[0]], scan_x=[shown.probe[1]])).ravel().tolist()
+            phase = (down, right)
         turn = shown.conditions.rotation_deg - self.scan_rotation_deg
         return simulate(self.library, shown, self._readings.k, turn_deg=turn, phase=phase)
 

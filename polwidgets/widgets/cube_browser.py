@@ -48,5 +48,6 @@ class CubeBrowser(BrowserWidget):
     _pane = CubeBrowserPane
 
     def __init__(self, cube: xr.DataArray, *, state: ViewState | None = None, **options: Any) -> None:
-        super().__init__(CubeBrowserModel(cube, state=state, **options))
-        self.state = self.model.state
+        model = CubeBrowserModel(cube, state=state, **options)
+        super().__init__(model)
+        self.state = model.state

@@ -250,7 +250,7 @@ class LinkedMaps(pn.viewable.Viewer):
         if mask is None:
             return ["", "The region holds no position:", "draw a larger one."]
         found = summarise(self.prediction, self.truth_deg, mask)
-        lines = ["", f"region of {found.count} positions", f"mean confidence {found.confidence:.2f}"]
+        lines = ["", f"region of {found.positions} positions", f"mean confidence {found.confidence:.2f}"]
         return [*lines, f"right {found.correct:.1%}"] if self.truth_deg is not None else lines
 
     # state

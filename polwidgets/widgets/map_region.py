@@ -20,7 +20,7 @@ class RegionSummary(NamedTuple):
     ``correct`` is the share within 22.5 degrees of the truth: None and NaN where no truth is known.
     """
 
-    count: int
+    positions: int
     confidence: float
     probability: NDArray[np.float64]
     confusion: NDArray[np.int64] | None
@@ -44,7 +44,7 @@ def summarise(prediction: xr.Dataset, truth_deg: NDArray[np.float64] | None, mas
         np.add.at(confusion, (nearest_class(truth_deg[known]), nearest_class(direction[known])), 1)
         correct = float(correctness(direction, truth_deg)[known].mean()) if known.any() else float("nan")
     return RegionSummary(
-        count=int(mask.sum()),
+        positions=int(mask.sum()),
         confidence=float(prediction["confidence"].values[mask].mean()),
         probability=np.asarray(prediction["probability"].values[mask].mean(0), float),
         confusion=confusion,

@@ -62,7 +62,8 @@ class SpecimenMatcher(BrowserWidget):
         # only here: Panel has to know the pane when a page is made, long before anybody simulates
         from polwidgets.widgets.specimen_model import SpecimenMatcherModel
 
-        super().__init__(SpecimenMatcherModel(cube, state=state, specimen=specimen, crystal=crystal, **options))
-        self.state = self.model.state
-        self.specimen = self.model.specimen
-        traitlets.link((self.model, "specimen"), (self, "specimen"))
+        model = SpecimenMatcherModel(cube, state=state, specimen=specimen, crystal=crystal, **options)
+        super().__init__(model)
+        self.state = model.state
+        self.specimen = model.specimen
+        traitlets.link((model, "specimen"), (self, "specimen"))

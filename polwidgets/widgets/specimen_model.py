@@ -125,7 +125,7 @@ class SpecimenMatcherModel(BrowserModel):
         return {**dataclasses.asdict(conditions), "displacement_A": 0.0, "direction_deg": 0.0, "defocus_A": 0.0, "at_probe": False}
 
     def _say(self, phase: str, message: str = "", **more: Any) -> None:
-        kept = {name: self.status[name] for name in ("fit", "frame", "thicknesses_A") if name in self.status}
+        kept: dict[str, Any] = {name: self.status[name] for name in ("fit", "frame", "thicknesses_A") if name in self.status}
         self.status = {**kept, "phase": phase, "message": message, **more}
 
     def _fitted(self) -> dict[str, Any] | None:
@@ -254,11 +254,8 @@ class SpecimenMatcherModel(BrowserModel):
         if shown.displacement_A == 0:
             return True
         turn = shown.conditions.rotation_deg - float(self.cube.attrs.get("scan_rotation_deg", 0.0))
-        missing = [
-            variant
-            for variant in displaced_variants(float(self.crystal.displacement_A), shown.direction_deg, turn)
-            if not library.holds(variant)
-        ]  # type: ignore[attr-defined]
+        own = float(self.crystal.displacement_A)  # type: ignore[attr-defined]
+        missing = [variant for variant in displaced_variants(own, shown.direction_deg, turn) if not library.holds(variant)]
         if missing and not self._busy():
 
             def work(progress: Progress) -> None:

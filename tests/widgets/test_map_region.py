@@ -19,7 +19,7 @@ def test_a_region_is_summed_up(prediction):
     found = summarise(prediction, truth, mask)
     direction = prediction["direction_deg"].values
     known = mask & np.isfinite(truth)
-    assert found.count == 14 * 9
+    assert found.positions == 14 * 9
     assert found.confusion.sum() == known.sum()
     # truth RU is class 1; what is LM, class 4, was taken for it
     assert found.confusion[1, 1] == (direction[known] == 45).sum()
