@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from polwidgets.directions import rotate_vector
 from polwidgets.electron import relativistic_gamma, wave_number, wavelength_A
 from polwidgets.simulate.potential import absorptive_factor
 from polwidgets.simulate.scattering_factors import Parametrization, electron_scattering_factor
@@ -148,8 +149,8 @@ def crystal_frame(atoms: Atoms, zone_axis: tuple[int, int, int], rotation_deg: f
     right = vectors[max(shortest, key=lambda row: tuple(indices[row]))]
     right = right / np.linalg.norm(right)
     down = np.cross(right, beam)
-    angle = np.deg2rad(rotation_deg)
-    return np.stack([np.cos(angle) * down + np.sin(angle) * right, -np.sin(angle) * down + np.cos(angle) * right, beam])
+    plane = rotate_vector(np.stack([down, right], -1), rotation_deg)
+    return np.stack([plane[:, 0], plane[:, 1], beam])
 
 
 def structure_factors(

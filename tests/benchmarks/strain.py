@@ -31,7 +31,11 @@ METHODS = {"correlation alone": {"refine": "none"}, "disk by disk": {"refine": "
 
 def deviations(scan: strain_cubes.DrawnScan, **options: str) -> tuple[np.ndarray, np.ndarray]:
     """Errors of e_xx and e_yy outside the reference, and the same over what is stated."""
-    strain = pw.strain_map(scan.cube, probe=scan.probe, reference=scan.reference, **options)
+    try:
+        strain = pw.strain_map(scan.cube, probe=scan.probe, reference=scan.reference, **options)
+    except ValueError:  # nothing to compare with: every position is missing
+        nothing = np.full((int((~scan.reference).sum()), 2), np.nan)
+        return nothing, nothing
     names = ("e_xx", "e_yy")
     error = np.stack([strain[name].values for name in names], -1) - scan.truth
     stated = np.stack([strain[f"{name}_error"].values for name in names], -1)
