@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,8 @@ from polwidgets.training.labelled import labelled_patterns
 from polwidgets.training.matched import matched_patterns
 from polwidgets.training.randomised import randomised_patterns
 from polwidgets.training.study import study_patterns
+
+DOSES: Final = 30.0  # times the scan's dose: from noise alone a network does not begin to learn
 
 
 def training_patterns(
@@ -48,7 +50,8 @@ def augmentation(training: Training, *, specimen: SpecimenFit | None = None) -> 
         return preset(training.augmentation)
     if specimen is None:
         raise ValueError(f"the augmentation {COUNTING!r} takes its dose from a matched scan; give its specimen")
-    return (Dose(electrons=float(specimen.patterns["measured"].sum()) / specimen.gain),)
+    dose = float(specimen.patterns["measured"].sum()) / specimen.gain
+    return (Dose(electrons=DOSES * dose, least=1 / DOSES),)
 
 
 def binned(labelled: xr.Dataset) -> xr.Dataset:
