@@ -83,8 +83,8 @@ class Training:
     @property
     def title(self) -> str:
         """In words."""
-        rest = [] if self.recipe == "none" else [self.recipe, f"seed {self.seed}"]
-        return ", ".join([self.model, *rest])
+        steps = [each for each in (self.recipe, self.augmentation, self.filter) if each != "none"]
+        return ", ".join([self.model, *steps, f"seed {self.seed}"])
 
     @property
     def contexts(self) -> tuple[Context, ...]:
