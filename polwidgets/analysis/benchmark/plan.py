@@ -36,7 +36,7 @@ QUICK_DATA: Final[Mapping[str, Mapping[str, int]]] = {
 }
 QUICK_NETWORK: Final = {"epochs": 12, "batch": 32, "learning_rate": 1e-3, "patience": 12}  # few patterns: smaller and longer steps
 QUICK_MODELS: Final = ("unit_cell_match", "cell_net", "pca_knn", "cnn_classifier", "cnn_regressor", "cnn_prototype")
-QUICK_EVERYWHERE: Final = "cnn_classifier"  # the network that is trained on every recipe, the others on the study's alone
+QUICK_MATCHED: Final = "cnn_classifier"  # the network that is also trained at the matches; the others on the study's recipe alone
 QUICK_SETS: Final = ("1S", "2S", "3S", "6S", "A1", "T1", "P1", "P2", "D1", "D2", "D3", "D4")
 QUICK_POSITIONS: Final = 40
 COUNTING: Final = "scan_dose"
@@ -179,8 +179,9 @@ def _quick_variants(name: str, recipe: Recipe) -> list[tuple[str, Rule]]:
     bare: tuple[str, Rule] = ("none", "none")
     noisy: tuple[str, Rule] = (NOISE[recipe], "none")
     if recipe == "study":
-        return [bare, (NOISE[recipe], "above_mean")] if name in ("pca_knn", QUICK_EVERYWHERE) else [bare]
+        return [bare, (NOISE[recipe], "above_mean")] if name in ("pca_knn", QUICK_MATCHED) else [bare]
     if name == "pca_knn":
         # its principal components average noise out, so that it may learn without
         return [bare, noisy] if recipe == "matched" else [bare]
-    return [noisy] if name == QUICK_EVERYWHERE else []
+    # drawn specimens take a network longer than a quick run has
+    return [noisy] if name == QUICK_MATCHED and recipe == "matched" else []
