@@ -5,7 +5,7 @@ BIN := .venv/bin
 NOTEBOOK := notebooks/01_polarization_map.ipynb
 QUICK := not (slow or browser or notebook or network)
 
-.PHONY: help lab test check sample chromium constraints clean
+.PHONY: help lab test check sample screenshots chromium constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,10 @@ check: .venv/installed
 sample: .venv/installed
 	$(BIN)/polwidgets simulate --output polwidgets/data/knn_wall.zarr.zip --overwrite --direction 90 270 --thickness-nm 22 \
 		--scan 48 72 --cells 4 6 --detector 64 --tilt-mrad 0.8 -0.6 --source-A 0.3 --blur 0.04 --background 0.05 --dose 2500 --seed 1
+
+# the pictures of docs/widgets and the readme's animation, from the real widgets
+screenshots: .venv/installed chromium
+	$(BIN)/python docs/widgets/screenshots.py
 
 # the newest Python that will do, into .venv, with the versions of constraints.txt
 .venv/installed: pyproject.toml constraints.txt

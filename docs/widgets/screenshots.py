@@ -1,0 +1,171 @@
+"""Pictures of every widget for the pages beside this file, and the readme's animation, taken from the real things in Chromium.
+
+    make screenshots        (or: python docs/widgets/screenshots.py [NAME ...])
+
+The bundled sample is matched and mapped once; a server in this process shows one widget a page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import panel as pn
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+import polwidgets as pw
+from polwidgets.widgets.map_style import load_extensions
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1] / "tests" / "browser"))
+import hosts  # noqa: E402
+
+ANIMATION = HERE.parent / "explorer.gif"
+WIDTH_PX, HEIGHT_PX = 1280, 800
+FRAME_ms = 350
+
+
+class Scenes:
+    """What the pages show, each made anew for its visitor."""
+
+    def __init__(self) -> None:
+        self.scan = pw.sample("knn_wall")
+        columns = self.scan.sizes["scan_x"]
+        self.truth = np.broadcast_to(np.where(np.arange(columns) < columns / 2, 90.0, 270.0), self.scan.shape[:2])
+        self.specimen = pw.match(self.scan, thickness_range_A=(100.0, 400.0))
+        self.single = pw.map_polarization(self.scan, specimen=self.specimen, model="pca_knn", context="pattern")
+        self.pooled = pw.map_polarization(self.scan, specimen=self.specimen)
+        self.explorer: Any = None
+        self.document: Any = None
+
+    def pages(self) -> dict[str, Callable[[], Any]]:
+        """Name -> widget."""
+        scan, shared = self.scan, {"prediction": self.pooled, "specimen": self.specimen}
+        return {
+            "cube_browser": lambda: pw.CubeBrowser(scan),
+            "linked_maps": lambda: pw.LinkedMaps(self.single, cube=scan),
+            "specimen_matcher": lambda: pw.SpecimenMatcher(scan, specimen=self.specimen),
+            "perturbation_panel": lambda: _perturbed(pw.PerturbationPanel(scan)),
+            "model_selector": lambda: pw.ModelSelector(scan, state=pw.ViewState(model='{"model": "pca_knn"}')),
+            "periodicity_explorer": lambda: _analysed(
+                pw.PeriodicityExplorer(scan, prediction=self.single, specimen=self.specimen, truth=self.truth)
+            ),
+            "domain_gap_explorer": lambda: _analysed(pw.DomainGapExplorer(scan, **shared)),
+            "defect_explorer": lambda: _analysed(pw.DefectExplorer(scan, **shared)),
+            "explorer": self._explorer,
+        }
+
+    def _explorer(self) -> Any:
+        self.explorer = pw.Explorer(self.scan, prediction=self.single, specimen=self.specimen, truth=self.truth)
+        self.document = pn.state.curdoc
+        return self.explorer
+
+    def show(self, prediction: Any) -> None:
+        """Put a map into the explorer that is on the page."""
+        self.document.add_next_tick_callback(lambda: self.explorer.param.update(prediction=prediction))
+
+
+def _perturbed(panel: pw.PerturbationPanel) -> pw.PerturbationPanel:
+    panel.state.perturbations = tuple(pw.perturbations.to_json(part) for part in pw.preset("low_dose"))
+    return panel
+
+
+def _analysed(view: Any) -> Any:
+    view.analyse()
+    return view
+
+
+def main() -> None:
+    """Take the pictures that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="widgets, or animation; all without")
+    names = parser.parse_args().names
+    load_extensions()
+    scenes = Scenes()
+    pages = scenes.pages()
+    wanted = names or [*pages, "animation"]
+    routes = {name: (lambda make=make: pn.Column(make(), margin=10, sizing_mode="stretch_width")) for name, make in pages.items()}
+    server = pn.serve(routes, port=0, address="127.0.0.1", show=False, threaded=True)
+    while not getattr(server, "port", None):
+        server.join(0.1)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=hosts.chromium_path(), args=hosts.FLAGS)
+        for name in wanted:
+            page = chromium.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
+            page.goto(f"http://127.0.0.1:{server.port}/{'explorer' if name == 'animation' else name}")
+            page.wait_for_selector(".pw-browser, .bk-Canvas, .bk-btn", timeout=120_000)
+            _wait_until_quiet(page)
+            if name == "animation":
+                _animate(page, scenes)
+            else:
+                page.screenshot(path=HERE / f"{name}.png", full_page=True)
+            page.close()
+        chromium.close()
+    server.stop()
+
+
+def _wait_until_quiet(page: Page, seconds: int = 240) -> None:
+    """Return when the page has looked the same for a while and no work is under way."""
+    before, same = b"", 0
+    for _ in range(seconds):
+        page.wait_for_timeout(1000)
+        now = page.screenshot()
+        same = same + 1 if now == before else 0
+        before = now
+        busy = page.get_by_text("Cancel", exact=True).locator("visible=true").count()
+        if same >= 4 and not busy:
+            return
+
+
+def _animate(page: Page, scenes: Scenes) -> None:
+    """Single patterns, then unit cells; a tap; the thickness slider; the errors' place in the cell."""
+    frames: list[Image.Image] = []
+
+    def take(times: int = 1) -> None:
+        page.evaluate("window.scrollTo(0, 0)")
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize((800, 500), Image.Resampling.LANCZOS)
+        frames.extend([picture] * times)
+
+    scan = page.locator('canvas[aria-label^="Scan image"]')
+    box = scan.bounding_box()
+    assert box is not None
+    take(3)
+    for step in range(6):
+        page.mouse.click(box["x"] + (0.2 + 0.1 * step) * box["width"], box["y"] + 0.4 * box["height"])
+        page.wait_for_timeout(400)
+        take()
+    scenes.show(scenes.pooled)
+    page.wait_for_timeout(2500)
+    take(4)
+    scenes.show(scenes.single)
+    page.get_by_text("Why it fails", exact=True).click()
+    page.wait_for_timeout(1500)
+    take()
+    page.get_by_text("Analyse", exact=True).click()
+    for _ in range(4):
+        page.wait_for_timeout(1000)
+        take()
+    _wait_until_quiet(page)
+    take(5)
+    page.get_by_text("Match", exact=True).click()
+    _wait_until_quiet(page)
+    slider = page.locator('.pw-browser input[type="range"]').first
+    for _ in range(8):
+        slider.focus()
+        for _ in range(10):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(600)
+        take()
+    colors = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
+    colors[0].save(ANIMATION, save_all=True, append_images=colors[1:], duration=FRAME_ms, loop=0, optimize=True)
+    print(f"{ANIMATION}: {ANIMATION.stat().st_size / 1e6:.1f} MB, {len(frames)} frames")
+
+
+if __name__ == "__main__":
+    main()
