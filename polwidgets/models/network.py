@@ -91,24 +91,35 @@ class Network(PatternModel, abc.ABC):
 
     def scorer(self, learnt: Learnt, view: View) -> Scorer:
         """The network on a detector's counts."""
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        module = self._module(learnt.frame.shape)
-        module.load_state_dict({name: value for name, value in learnt.tensors.items() if name != "scale"})
-        module.to(device).eval()
-        mean, scale = learnt.mean.to(device), learnt.tensors["scale"].to(device)
-        seen = torch.from_numpy(view.seen).to(device)
+        module = self._trained_module(learnt)
 
         def score(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-            with torch.inference_mode():
-                patterns = torch.from_numpy(view(rows)).to(device)
-                return np.concatenate(
-                    [
-                        module(_standard(part, mean, scale, seen, learnt.frame)).float().cpu().numpy()
-                        for part in torch.split(patterns, FORWARD)
-                    ]
-                )
+            return _run(module, learnt, view(rows), view.seen)
 
         return score
+
+    def features(self, patterns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the trained backbone makes of patterns (n, ky, kx) on the detector it was trained on; shape (n, 512).
+
+        A space for `polwidgets.domain_gap` and `polwidgets.gap_budget`.
+
+        Raises
+        ------
+        ValueError
+            Patterns of another shape than the training's.
+        """
+        learnt = self.trained()
+        if patterns.shape[1:] != learnt.frame.shape:
+            raise ValueError(
+                f"the network was trained on patterns of {learnt.frame.shape} pixels, got {patterns.shape[1:]}; train it on these"
+            )
+        rows = np.ascontiguousarray(patterns.reshape(len(patterns), -1), np.float32)
+        return _run(self._trained_module(learnt)[0], learnt, rows, np.ones(rows.shape[1], bool))
+
+    def _trained_module(self, learnt: Learnt) -> nn.Sequential:
+        module = self._module(learnt.frame.shape)
+        module.load_state_dict({name: value for name, value in learnt.tensors.items() if name != "scale"})
+        return module.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def _module(self, shape: tuple[int, int]) -> nn.Sequential:
         # pixel by pixel rather than map by map in memory: convolutions are faster so
@@ -150,6 +161,15 @@ class _Task:
         with torch.inference_mode():
             parts = [self._head()(self._features(patterns)).cpu() for patterns in torch.split(self.validation[0], FORWARD)]
         return torch.cat(parts).numpy()
+
+
+def _run(module: nn.Module, learnt: Learnt, rows: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """What a trained network, or its backbone, makes of patterns (n, pixel) in its frame."""
+    device = next(module.parameters()).device
+    mean, scale, known = learnt.mean.to(device), learnt.tensors["scale"].to(device), torch.from_numpy(seen).to(device)
+    with torch.inference_mode():
+        parts = torch.split(torch.from_numpy(rows).to(device), FORWARD)
+        return np.concatenate([module(_standard(part, mean, scale, known, learnt.frame)).float().cpu().numpy() for part in parts])
 
 
 def _standard(patterns: torch.Tensor, mean: torch.Tensor, scale: torch.Tensor, seen: torch.Tensor | None, frame: Frame) -> torch.Tensor:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from spots import labelled, turned_scan
 
+import polwidgets as pw
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import models
 from polwidgets.models.cnn import CNNClassifier, CNNPrototype
@@ -51,6 +52,23 @@ def test_a_small_set_is_learnt_by_heart(name: str) -> None:
     score = model.scorer(model.trained(), View(None, np.ones(24 * 22, bool)))  # type: ignore[attr-defined]
     found = score(samples["intensity"].values.reshape(32, -1)).argmax(-1)
     np.testing.assert_array_equal(found, np.arange(32) % 8)
+
+
+def test_features_are_what_the_head_reads() -> None:
+    samples = labelled(16, specimens=2)
+    model = CNNPrototype(epochs=1, batch=8).fit(samples, seed=0, progress=silent)
+    patterns = samples["intensity"].values
+    features = model.features(patterns)
+    assert features.shape == (16, 512)
+    scores = model.scorer(model.trained(), View(None, np.ones(24 * 22, bool)))(patterns.reshape(16, -1))
+    head = model.head(512)
+    head.load_state_dict({name[2:]: value for name, value in model.trained().tensors.items() if name.startswith("1.")})
+    with torch.inference_mode():
+        np.testing.assert_allclose(head.eval()(torch.from_numpy(features)), scores, rtol=1e-4, atol=1e-4)
+    gap = pw.domain_gap(samples, samples.isel(sample=slice(None, None, -1)), space=model.features)
+    assert float(gap["frechet"]) == pytest.approx(0, abs=1e-4)
+    with pytest.raises(ValueError, match=r"\(24, 22\) pixels, got \(22, 24\)"):
+        model.features(patterns.swapaxes(1, 2))
 
 
 def test_the_same_seed_learns_the_same_and_another_does_not() -> None:
