@@ -166,11 +166,11 @@ def _add_strain(command: argparse.ArgumentParser) -> None:
 
 def _add_benchmark(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, default="benchmark", metavar="FOLDER", help="for tables and figures (default: %(default)s)")
-    command.add_argument("--quick", action="store_true", help="small training sets, one seed: about 20 minutes on two cores")
+    command.add_argument("--quick", action="store_true", help="small training sets, few seeds: about 20 minutes on two cores")
     command.add_argument("--data", type=Path, metavar="FOLDER", help="holds knn-dev, scans that are not part of polwidgets")
     command.add_argument("--models", nargs="+", default=[], metavar="NAME", help="registered models (default: all, few where quick)")
     command.add_argument("--sets", nargs="+", default=[], metavar="NAME", help="test sets, as 1S P1 (default: all, few where quick)")
-    command.add_argument("--seeds", type=int, metavar="COUNT", help="how often to train (default: 5, once where quick)")
+    command.add_argument("--seeds", type=int, metavar="COUNT", help="how often to train (default: 5, once or thrice where quick)")
     command.add_argument("--quiet", action="store_true", help="do not say what is being done")
     command.set_defaults(run=_benchmark)
 

@@ -40,7 +40,7 @@ def benchmark(
     folder : path
         For ``table.csv``, ``table.md`` and the figures; what is needed to go on after an interruption is in ``cache``.
     quick : bool
-        Small training sets and networks on the CPU's scale, one seed: 20 minutes on two cores.
+        Small training sets, few models and seeds: 20 minutes on two cores.
     data : path, optional
         Folder that holds ``knn-dev``, pseudo-experimental scans that are not part of polwidgets.
     names, sets : sequence of str
