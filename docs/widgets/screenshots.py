@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import argparse
 import io
+import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import panel as pn
-from PIL import Image
+from PIL import Image, ImageChops
 from playwright.sync_api import Page, sync_playwright
 
 import polwidgets as pw
@@ -91,23 +93,32 @@ def main() -> None:
     pages = scenes.pages()
     wanted = names or [*pages, "animation"]
     routes = {name: (lambda make=make: pn.Column(make(), margin=10, sizing_mode="stretch_width")) for name, make in pages.items()}
-    server = pn.serve(routes, port=0, address="127.0.0.1", show=False, threaded=True)
-    while not getattr(server, "port", None):
-        server.join(0.1)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    server = pn.serve(routes, port=port, address="127.0.0.1", show=False, threaded=True)
+    time.sleep(2)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=hosts.chromium_path(), args=hosts.FLAGS)
         for name in wanted:
             page = chromium.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
-            page.goto(f"http://127.0.0.1:{server.port}/{'explorer' if name == 'animation' else name}")
+            page.goto(f"http://127.0.0.1:{port}/{'explorer' if name == 'animation' else name}")
             page.wait_for_selector(".pw-browser, .bk-Canvas, .bk-btn", timeout=120_000)
             _wait_until_quiet(page)
             if name == "animation":
                 _animate(page, scenes)
             else:
-                page.screenshot(path=HERE / f"{name}.png", full_page=True)
+                _cropped(page.screenshot(full_page=True)).save(HERE / f"{name}.png", optimize=True)
             page.close()
         chromium.close()
     server.stop()
+
+
+def _cropped(screenshot: bytes) -> Image.Image:
+    """Without what is empty to the right and below."""
+    picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
+    _, _, right, bottom = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox() or (0, 0, *picture.size)
+    return picture.crop((0, 0, min(right + 10, picture.width), min(bottom + 10, picture.height)))
 
 
 def _wait_until_quiet(page: Page, seconds: int = 240) -> None:

@@ -42,7 +42,9 @@ class Form(pn.viewable.Viewer, Generic[Part]):
 
     def __init__(self, part: Part) -> None:
         super().__init__(part=part)
-        fields = [field for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
+        # what is the part's own comes before what all parts of its kind have
+        own = type(part).__annotations__
+        fields = sorted((field for field in dataclasses.fields(part) if field.init), key=lambda field: field.name not in own)
         self.controls = {field.name: _control(field, getattr(part, field.name)) for field in fields}
         self._rows = {name: pn.Column(control, margin=0) for name, control in self.controls.items()}
         for name, control in self.controls.items():
@@ -80,7 +82,7 @@ def words(name: str, unit: str = "") -> str:
     for ending in (unit, {"angstrom": "A", "degree": "deg"}.get(unit, unit)):
         name = name.removesuffix(f"_{ending}") if ending else name
     shown = {"angstrom": "Å", "1/angstrom": "1/Å", "degree": "°"}.get(unit, unit)
-    return name.replace("_", " ") + (f" ({shown})" if shown else "")
+    return name.replace("_", " ") + (f" ({shown})" if shown and shown != name else "")
 
 
 def _control(field: dataclasses.Field[Any], value: Any) -> pn.widgets.Widget:
