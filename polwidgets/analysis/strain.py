@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias, get_args
@@ -114,9 +115,10 @@ def _measure(
 
     done = 0
     for place, (found, total) in map_blocks(cube, job, block_bytes=BLOCK_BYTES):
+        indexed = found.lattices.count > 0
         part = {
-            "parameters": found.fit.parameters, "covariance": found.fit.covariance, "deviation": found.fit.deviation,
-            "count": np.where(found.lattices.count > 0, found.fit.count, 0), "explained": found.lattices.explained,
+            "parameters": np.where(indexed[:, None], found.fit.parameters, np.nan), "covariance": found.fit.covariance,
+            "deviation": found.fit.deviation, "count": np.where(indexed, found.fit.count, 0), "explained": found.lattices.explained,
             "proposed": found.proposed, "saturated": found.saturated, "total": total,
         }  # fmt: skip
         for name, values in part.items():
@@ -256,28 +258,24 @@ def _reference_lattice(reference: Any, vectors: Array, reason: NDArray[np.int64]
 
 
 def _turned_cell(cell: Array, basis: Array) -> Array:
-    """Reciprocal vectors of a projected cell (a, b, gamma), turned as the scan's lattice is."""
+    """Reciprocal vectors of a projected cell (a, b, gamma), turned as the scan's lattice is.
+
+    A cell does not say from which side it is seen, nor in which basis: the one that needs the least strain is taken.
+    """
     first, second, gamma = cell
     angle = np.deg2rad(gamma)
-    direct = np.array([[0.0, first], [-second * np.sin(angle), second * np.cos(angle)]])
-    reciprocal = np.linalg.inv(direct).T
-    # the same lattice in any basis and orientation: the one that needs the least strain
-    steps = [np.array([[a, b], [c, d]]) for a, b, c, d in np.ndindex(5, 5, 5, 5) if abs((a - 2) * (d - 2) - (b - 2) * (c - 2)) == 1]
-    best, least = reciprocal, np.inf
-    for each in steps:
-        candidate = (each - 2) @ reciprocal
+    best, least = np.full((2, 2), np.inf), np.inf
+    for side, *steps in itertools.product((1, -1), *[range(-2, 3)] * 4):
+        if abs(steps[0] * steps[3] - steps[1] * steps[2]) != 1:
+            continue
+        direct = np.array([[0.0, first], [-side * second * np.sin(angle), second * np.cos(angle)]])
+        candidate = np.reshape(steps, (2, 2)) @ np.linalg.inv(direct).T
         if np.linalg.det(candidate) * np.linalg.det(basis) < 0:
             continue
-        strain = strain_and_rotation(np.linalg.solve(basis, candidate))
-        if np.abs(strain[:3]).max() < least:
-            least = float(np.abs(strain[:3]).max())
-            best = rotate_vector(candidate, _turn(candidate, basis))
-    return np.asarray(best)
-
-
-def _turn(candidate: Array, basis: Array) -> float:
-    """Angle by which vectors have to turn to lie as `basis` does, degrees anticlockwise."""
-    return -float(strain_and_rotation(np.linalg.solve(basis, candidate).T)[3])
+        *strain, turn = strain_and_rotation(np.linalg.solve(basis, candidate).T)
+        if np.abs(strain).max() < least:
+            best, least = rotate_vector(candidate, -turn), float(np.abs(strain).max())
+    return best
 
 
 def _gradient(vectors: Array, base: Array, reason: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
