@@ -23,7 +23,8 @@ from polwidgets.widgets.tabs import TABS
 from polwidgets.widgets.toolbar import toolbar
 from polwidgets.widgets.view_state import ViewState
 
-BROWSER_PX: Final = 640  # two views beside each other
+NARROWEST_PX: Final = 640  # two views beside each other
+WIDEST_PX: Final = 760
 
 
 class Explorer(pn.viewable.Viewer):
@@ -78,7 +79,7 @@ class Explorer(pn.viewable.Viewer):
         self._layout = pn.Column(
             toolbar(self),
             self._message,
-            pn.Row(CubeBrowserPane(browser, sizing_mode="fixed", width=BROWSER_PX), self.map, margin=0),
+            pn.Row(CubeBrowserPane(browser, min_width=NARROWEST_PX, max_width=WIDEST_PX), self.map, sizing_mode="stretch_width", margin=0),
             self._tabs,
             sizing_mode="stretch_width",
         )
