@@ -100,6 +100,7 @@ class ModelSelector(pn.viewable.Viewer):
         self.state.observe(self._context_changed, "context")
         self.state.observe(lambda change: setattr(self._seed, "value", change["new"]), "seed")
         self.state.observe(self._augmentation_changed, "perturbations")
+        self.param.watch(self._rematched, "specimen")
         self._model_changed()
         self._augmentation_changed()
 
@@ -199,6 +200,12 @@ class ModelSelector(pn.viewable.Viewer):
             self._augmentation.visible = bool(recipes)
         elif models.to_json(self._form.part) != self.state.model:
             self._form.set(model)
+
+    def _rematched(self, event: Any) -> None:
+        """What was learnt at another match is of no use any more."""
+        if event.old is not None:
+            self._trained = None
+            self._maps.clear()
 
     def _context_changed(self, _: Any) -> None:
         self._context.value = self.state.context

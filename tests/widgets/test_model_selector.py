@@ -87,6 +87,16 @@ def test_switching_the_context_maps_again_without_training_and_back_without_work
     assert len(selector.calls) == 2
 
 
+def test_another_match_makes_what_was_learnt_useless(selector):
+    selector.map()
+    selector.worker.wait()
+    selector.specimen = types.SimpleNamespace(crystal=None)
+    selector.map()
+    selector.worker.wait()
+    assert len(selector.calls) == 2
+    assert selector.calls[1][0].asked[0] is selector.specimen
+
+
 def test_a_model_that_fails_says_why_and_can_be_trained_again(selector):
     selector._form.controls["fail"].value = True
     selector.map()
