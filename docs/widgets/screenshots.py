@@ -166,7 +166,7 @@ def _animate(page: Page, scenes: Scenes) -> None:
     take(5)
     page.get_by_text("Match", exact=True).click()
     _wait_until_quiet(page)
-    slider = page.locator('.pw-browser input[type="range"]').first
+    slider = page.locator('input[type="range"][max="700"]').first  # of the thickness
     for _ in range(8):
         slider.focus()
         for _ in range(10):
