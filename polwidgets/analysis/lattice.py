@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 
 PADDING: Final = 2  # the spectrum is sampled so many times finer than the scan's extent resolves
 FINEST: Final = 0.4  # cycles a step, of a harmonic
+REACH: Final = 24  # cycles in the scan, of a harmonic: cells of any size are judged by the same part of the spectrum
 FASTEST: Final = 0.2  # of a lattice vector: a cell has at least five steps
 SLOWEST: Final = 2.8  # cycles in the scan: three cells at least, and a little for the scan's edge
 PEAKS: Final = 12  # of the spectrum, of which lattices are made
@@ -25,7 +26,7 @@ LEAK: Final = 0.005  # first side lobe of the window
 MEAN_LOGARITHM: Final = float(np.euler_gamma)  # by which chance powers' mean logarithm lies below the logarithm of their mean
 NOISE: Final = 3.0  # of a harmonic, in backgrounds: so much chance makes
 PENALTY: Final = 0.06  # of a harmonic: a little more than chance adds to it, so that one that carries nothing speaks against its lattice
-HARMONICS: Final = np.array([[h, k] for h in range(5) for k in range(-4, 5) if h > 0 or k > 0])
+HARMONICS: Final = np.array([[h, k] for h in range(7) for k in range(-6, 7) if h > 0 or k > 0])
 ROWS: Final = [(h // gcd(h, abs(k)), k // gcd(h, abs(k))) for h, k in HARMONICS.tolist()]
 SAME_ROW: Final = np.array([[row == other for other in sorted(set(ROWS))] for row in ROWS], float)
 LARGER: Final = np.array([[[1, 0], [0, 1]], [[0.5, 0], [0, 1]], [[1, 0], [0, 0.5]], [[0.5, 0.5], [0.5, -0.5]]])  # cells of twice the area
@@ -80,15 +81,15 @@ def best_lattice(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64
     return float(scores.max()), _oriented(pairs[int(scores.argmax())])
 
 
-def standing_out(ratio: NDArray[np.float64], pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+def standing_out(ratio: NDArray[np.float64], pairs: NDArray[np.float64], *, noise: float = NOISE) -> NDArray[np.float64]:
     """How much the harmonics of lattices (pair, 2, 2) stand out of the background, without the strongest row of each.
 
-    One row is what a stripe, an edge or a scan line makes; a lattice has others.
+    Powers of up to `noise` backgrounds count for nothing. One row is what a stripe, an edge or a scan line makes; a lattice has others.
     """
     points = HARMONICS @ pairs
     index = np.round(points * ratio.shape).astype(int) % ratio.shape
-    known = np.hypot(*np.moveaxis(points, -1, 0)) <= FINEST
-    gain = (np.log(np.maximum(ratio[index[..., 0], index[..., 1]] / NOISE, 1)) - PENALTY) * known
+    known = np.hypot(*np.moveaxis(points, -1, 0)) <= min(FINEST, PADDING * REACH / min(ratio.shape))
+    gain = (np.log(np.maximum(ratio[index[..., 0], index[..., 1]] / noise, 1)) - PENALTY) * known
     return np.asarray(gain.sum(-1) - (gain @ SAME_ROW).max(-1))
 
 

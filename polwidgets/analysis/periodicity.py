@@ -193,7 +193,7 @@ def _surrogate(
 
 def _given_lattice(values: NDArray[np.float64], lattice: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     power = spectrum(values)
-    return float(standing_out(power / background(power, values.shape), lattice[None])[0]), lattice
+    return float(standing_out(power / background(power, values.shape), lattice[None], noise=1.0)[0]), lattice
 
 
 def _autocorrelation_lattice(correlation: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -89,7 +89,7 @@ class PeriodicityExplorer(AnalysisView):
             specimen = self.matched(progress)
             reference = self.truth if against == TRUTH else self.mapped(specimen, progress)
             error = error_map(prediction, reference)
-            period = error_periodicity(error, seed=seed, progress=progress)
+            period = error_periodicity(error, unit_cell=_cell(specimen), seed=seed, progress=progress)
             information = at_error_rate(information_map(specimen, self.cube, progress=progress), period.rate)
             direction = reference["direction_deg"].values if isinstance(reference, xr.Dataset) else reference
             return _Found(

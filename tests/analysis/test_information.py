@@ -58,7 +58,7 @@ def test_an_unknown_phase_never_helps(information: xr.Dataset, good: xr.DataArra
 def test_the_dose_is_found_at_which_the_best_errs_as_often(information: xr.Dataset) -> None:
     scaled = at_error_rate(information, 0.3)
     assert float(scaled["expected_error"].mean()) == pytest.approx(0.3, abs=1e-3)
-    with pytest.raises(ValueError, match="between 0 and 0.85"):
+    with pytest.raises(ValueError, match=r"between 0 and 0\.85"):
         at_error_rate(information, 0.0)
 
 
