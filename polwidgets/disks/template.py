@@ -82,7 +82,8 @@ def _kernel(image: torch.Tensor, probe: DiskProbe) -> torch.Tensor:
     inner = probe.radius_px + 2 * probe.edge_px
     ring = ((distance > inner) & (distance < inner + max(2.0, 0.4 * probe.radius_px))).to(image.dtype)
     disk = torch.where(distance <= inner, image, 0)
-    return (disk / disk.sum() - ring / ring.sum()) / (disk / disk.sum()).max()
+    kernel: torch.Tensor = (disk / disk.sum() - ring / ring.sum()) / (disk / disk.sum()).max()
+    return kernel
 
 
 def _correlate(spectrum: torch.Tensor, kernel: torch.Tensor, shape: torch.Size, power: float = 1.0) -> torch.Tensor:
