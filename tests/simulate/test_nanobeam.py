@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from polwidgets.deformation import deformation
-from polwidgets.simulate.bloch import MARGIN, RockingCurves, crystal_frame, rocking_curves
+from polwidgets.simulate.bloch import MARGIN, RockingCurves, crystal_frame
 from polwidgets.simulate.nanobeam import Nanobeam, nanobeam_patterns, vacuum_probe
 
 STEP = 0.02
