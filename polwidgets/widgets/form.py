@@ -44,7 +44,7 @@ class Form(pn.viewable.Viewer, Generic[Part]):
         super().__init__(part=part)
         # what is the part's own comes before what all parts of its kind have
         own = type(part).__annotations__
-        fields = sorted((field for field in dataclasses.fields(part) if field.init), key=lambda field: field.name not in own)
+        fields = sorted(_parameters(part), key=lambda field: field.name not in own)
         self.controls = {field.name: _control(field, getattr(part, field.name)) for field in fields}
         self._rows = {name: pn.Column(control, margin=0) for name, control in self.controls.items()}
         for name, control in self.controls.items():
@@ -75,6 +75,10 @@ class Form(pn.viewable.Viewer, Generic[Part]):
         if len(row) > 1:
             row[:] = [self.controls[name]]
         self.part = changed
+
+
+def _parameters(part: Any) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(part) if field.init]
 
 
 def words(name: str, unit: str = "") -> str:
