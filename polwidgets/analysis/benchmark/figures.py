@@ -18,6 +18,7 @@ from polwidgets.training.tensor_file import save_bytes
 
 # round the colour circle, about evenly bright, so that opposite directions are complementary
 COLORS: Final = ("#e8604c", "#e59a2f", "#b8b02e", "#5fae4f", "#2fa8a0", "#3f8fd2", "#7d74d8", "#c565b5")
+EMPTY: Final = "#f2f2f2"
 SIDE: Final = 60  # pixels of a panel
 GAP: Final = 6
 LINE: Final = 18
@@ -43,8 +44,7 @@ def majority_map(classes: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
 
 
 def _map_panel(classes: Sequence[NDArray[np.int8]]) -> Image.Image:
-    palette = np.array([[int(color[place : place + 2], 16) for place in (1, 3, 5)] for color in COLORS], np.uint8)
-    image = Image.fromarray(palette[majority_map(classes)])
+    image = Image.fromarray(np.array([_rgb(color) for color in COLORS], np.uint8)[majority_map(classes)])
     scale = SIDE / max(image.size)
     whole = image.resize((round(scale * image.width), round(scale * image.height)), Image.Resampling.NEAREST)
     panel = Image.new("RGB", (SIDE, SIDE), "white")
@@ -54,7 +54,7 @@ def _map_panel(classes: Sequence[NDArray[np.int8]]) -> Image.Image:
 
 def _share_panel(classes: Sequence[NDArray[np.int8]]) -> Image.Image:
     count = np.bincount(np.concatenate([each.ravel() for each in classes]), minlength=len(NAMES))
-    panel = Image.new("RGB", (SIDE, SIDE), "#f2f2f2")
+    panel = Image.new("RGB", (SIDE, SIDE), EMPTY)
     draw = ImageDraw.Draw(panel)
     width = SIDE / len(NAMES)
     for index, share in enumerate(count / count.sum()):
@@ -92,7 +92,16 @@ def _figure(results: Sequence[Result], panel: Panel) -> Image.Image:
     return figure
 
 
+def _rgb(color: str) -> tuple[int, ...]:
+    return tuple(int(color[place : place + 2], 16) for place in (1, 3, 5))
+
+
 def _save(figure: Image.Image, path: Path) -> None:
+    # few colours make small files: the classes', and greys for letters
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(
+        [part for color in (*map(_rgb, COLORS), *((grey,) * 3 for grey in range(0, 256, 13)), _rgb(EMPTY)) for part in color]
+    )
     buffer = io.BytesIO()
-    figure.save(buffer, "PNG", optimize=True)
+    figure.quantize(palette=palette, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     save_bytes(path, buffer.getvalue())
