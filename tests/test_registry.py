@@ -46,7 +46,7 @@ def test_a_part_is_found_by_being_in_the_package(breads: Registry[object]) -> No
 def test_parameters_carry_what_a_form_needs(breads: Registry[object]) -> None:
     field = dataclasses.fields(breads["rye"])[0]  # type: ignore[arg-type]
     assert field.default == 50.0
-    assert dict(field.metadata) == {"help": "in the oven", "min": 10, "max": 90, "step": 5, "unit": "min"}
+    assert dict(field.metadata) == {"help": "in the oven", "min": 10, "max": 90, "step": 5, "unit": "min", "choices": None}
 
 
 def test_unknown_names_say_what_exists(breads: Registry[object]) -> None:
