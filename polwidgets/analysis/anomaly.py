@@ -7,6 +7,7 @@ their neighbours; how much noise alone makes of both is drawn, and what all cell
 
 from __future__ import annotations
 
+import warnings
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,7 @@ LEAST_FILLED: Final = 0.6  # of a cell: fewer positions than that tell too littl
 DISAGREEING: Final = 0.75  # quantile of the neighbours: one odd neighbour is its own affair, three are a border
 FAINT: Final = 1e-3  # of the mean segment, added to the variance: segments without electrons must not decide
 NOISE_CELLS: Final = 4000  # drawn, of noise alone
+FAR: Final = 4.0  # standard deviations of good cells: what fits so badly, and twice as badly as most, is a defect by itself
 LOW: Final = 0.1
 MIDDLE: Final = 0.4  # quantiles of the scores between which cells are taken for good
 
@@ -63,9 +65,10 @@ def defect_map(
     -------
     Dataset
         On (cell_row, cell_column): ``misfit`` (mean square residual, one for noise alone), ``neighbours`` (the same of the
-        difference to them), ``irregularity`` (mean surprise of the answers, nats, where `per_pattern` is given), ``score``
-        (all together, in standard deviations of good cells), ``p_value``, ``defect``, ``positions``; NaN where a cell is
-        not in the scan. On (scan_y, scan_x): ``row`` and ``column`` of the position's cell.
+        difference to them; lone misfits are no neighbours), ``irregularity`` (mean surprise of the answers, nats, where
+        `per_pattern` is given), ``score`` (all together, in standard deviations of good cells), ``p_value``, ``defect``,
+        ``positions``; NaN where a cell is not in the scan. On (scan_y, scan_x): ``row`` and ``column`` of the position's
+        cell.
 
     Raises
     ------
@@ -92,11 +95,12 @@ def defect_map(
     variant = np.argsort(nearest_class(np.asarray(ANGLES_DEG) + turn))[prediction["direction"].values.astype(int)]
     own, common = _residuals(readings, specimen, phase.reshape(-1, 2), variant.ravel(), cell.ravel(), len(count), report)
     rng = np.random.default_rng(seed)
-    features = _features(own, common, whole, lattice)
+    compared = whole & ~_lone(_misfit(own, whole), whole, lattice)
+    features = np.stack([_misfit(own, whole), _disagreement(common, whole, compared, lattice)])
     draws = max(10, NOISE_CELLS // int(whole.sum()))
-    null = np.concatenate(
-        [_features(rng.normal(size=own.shape), rng.normal(size=own.shape), whole, lattice)[:, whole] for _ in range(draws)], axis=1
-    )
+    noise = (rng.normal(size=(2, *own.shape)) for _ in range(draws))
+    drawn = [np.stack([_misfit(one, whole), _disagreement(other, whole, compared, lattice)])[:, whole] for one, other in noise]
+    null = np.concatenate(drawn, axis=1)
     maps = dict(zip(("misfit", "neighbours"), features, strict=True))
     # what varies by itself, like the occupancy of shared sites, widens the good cells beyond noise
     standard = (np.log(features) - np.log(null).mean(1)[:, None]) / np.log(null).std(1)[:, None]
@@ -230,21 +234,40 @@ def _residuals(
     return found[0], found[1]
 
 
-def _features(
-    own: NDArray[np.float64], common: NDArray[np.float64], whole: NDArray[np.bool_], lattice: tuple[int, int]
+def _misfit(own: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean square residual (cell,) beside what all cells share: one for noise alone, NaN where a cell is not whole."""
+    return np.where(whole, ((own - np.median(own[whole], axis=0)) ** 2).mean(1), np.nan)
+
+
+def _lone(misfit: NDArray[np.float64], whole: NDArray[np.bool_], lattice: tuple[int, int]) -> NDArray[np.bool_]:
+    """Cells (cell,) that fit far worse than most, while most of the cells round them do not: they say nothing of their neighbours."""
+    logarithm = np.log(misfit)
+    low, middle = np.quantile(logarithm[whole], (LOW, MIDDLE))
+    spread = (middle - low) / (ndtri(MIDDLE) - ndtri(LOW))
+    odd = whole & (logarithm > middle + max(FAR * spread, np.log(2)))
+    around = _around(np.where(whole, odd, np.nan).reshape(*lattice, 1))[..., 0]
+    with warnings.catch_warnings():
+        # a cell without neighbours
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(odd & (np.nanmean(around, axis=0).ravel() < 0.5))
+
+
+def _disagreement(
+    common: NDArray[np.float64], whole: NDArray[np.bool_], compared: NDArray[np.bool_], lattice: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Misfit of every cell, and disagreement with its neighbours, (feature, cell): one for noise alone, NaN where a cell is not whole."""
-    misfit = ((own - np.median(own[whole], axis=0)) ** 2).mean(1)
-    grid = np.where(whole[:, None], common, np.nan).reshape(*lattice, -1)
-    padded = np.pad(grid, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
-    pairs = [
-        ((grid - padded[1 + down : 1 + down + lattice[0], 1 + right : 1 + right + lattice[1]]) ** 2).mean(-1) / 2
-        for down in (-1, 0, 1)
-        for right in (-1, 0, 1)
-        if down or right
-    ]
-    ordered = np.sort(np.stack(pairs, -1), axis=-1)  # NaN last
-    known = np.isfinite(ordered).sum(-1)
+    """Disagreement of every cell with the neighbours that are `compared`, (cell,): one for noise alone, NaN where a cell is not whole."""
+    grid = common.reshape(*lattice, -1)
+    beside = _around(np.where(compared[:, None], common, np.nan).reshape(*lattice, -1))
+    ordered = np.sort(((grid - beside) ** 2).mean(-1) / 2, axis=0)  # NaN last
+    known = np.isfinite(ordered).sum(0)
     place = np.round(DISAGREEING * (known - 1)).astype(int).clip(min=0)
-    neighbours = np.take_along_axis(ordered, place[..., None], -1).ravel()
-    return np.where(whole, np.stack([misfit, neighbours]), np.nan)
+    found = np.where(known > 0, np.take_along_axis(ordered, place[None], 0)[0], 1.0)
+    return np.where(whole, found.ravel(), np.nan)
+
+
+def _around(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The eight neighbours (neighbour, row, column, component) of every cell, NaN beyond the edge."""
+    padded = np.pad(grid, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+    rows, columns = grid.shape[:2]
+    shifts = [(down, right) for down in range(3) for right in range(3) if (down, right) != (1, 1)]
+    return np.stack([padded[down : down + rows, right : right + columns] for down, right in shifts])

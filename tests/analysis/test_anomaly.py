@@ -56,6 +56,31 @@ def test_an_antiphase_step_is_seen_along_its_line(good: xr.DataArray, specimen: 
     assert found["defect"].values[:, 2:4].mean() > 0.5
 
 
+def test_a_wall_is_seen_along_its_line(good: xr.DataArray, specimen: SpecimenFit) -> None:
+    """Right of the wall the crystal is mirrored, 45 to 135 degrees, and mapped so: no cell misfits, only neighbours differ."""
+    mirrored = good.values[:, ::-1, :, ::-1]
+    # the detector's and the scan's mirror: position x comes to -x, pixel kx to -kx
+    walled = np.concatenate([good.values[:, :24], np.roll(mirrored, 1, axis=1)[:, 24:]], axis=1)
+    cube = counted(good.copy(data=walled), 5)
+    domains = prediction(cube)
+    domains["direction"][:, 24:] = 3
+    found = pw.defect_map(cube, specimen, domains, false_alarm_rate=0.02)
+    neighbours = found["neighbours"].values
+    assert neighbours[:, 2:4].min() > neighbours[:, [0, 1, 4, 5]].max()
+    assert found["defect"].values[:, 2:4].mean() > 0.8
+    assert found["defect"].values[:, [0, 1, 4, 5]].sum() <= 2
+
+
+def test_neighbours_of_a_vacancy_are_not_its_defects(good: xr.DataArray, specimen: SpecimenFit) -> None:
+    """Two bad cells at the scan's edge are two of five neighbours: as many as a wall's, but they do not fit themselves."""
+    row, column = np.arange(40)[:, None, None, None] // 8, np.arange(48)[:, None, None] // 8
+    bad = (row == 2) & (column <= 1)
+    found = pw.defect_map(counted(good.copy(data=np.where(bad, good.values.mean((0, 1)), good.values)), 3), specimen, prediction(good))
+    truth = np.zeros((5, 6), bool)
+    truth[2, :2] = True
+    np.testing.assert_array_equal(found["defect"].values[1:4, :3], truth[1:4, :3])
+
+
 def test_answers_that_no_other_cell_gives_are_irregular() -> None:
     y, x = np.mgrid[:24, :30]
     phase = np.stack([y / 6, x / 6], -1)
