@@ -95,7 +95,8 @@ def test_directions_are_those_of_the_crystal_nearest_in_the_scan(direction, turn
 def test_a_lone_pattern_is_compared_by_its_structure():
     axis = 0.015 * (np.arange(100) - 50)
     on_zone = dataclasses.replace(TRUTH, tilt_y_mrad=0.0, tilt_x_mrad=0.0, blur=0.008)
-    values = library().expected(PARAELECTRIC, on_zone, pixel_grid(axis, axis), order=0)[0].reshape(100, 100)
+    fine = Library(crystals.build("knn"), **OPTICS, thicknesses_A=np.array([83.0, 95.0, 107.0]), k_outgoing=0.75, mesh=6, k_limit=2.7)
+    values = fine.expected(PARAELECTRIC, on_zone, pixel_grid(axis, axis), order=0)[0].reshape(100, 100)
     # grey levels and scale are unknown
     pattern = xr.DataArray(values * 7 + 0.1, dims=("ky", "kx"), attrs=OPTICS)
     lone = PatternComparison(pattern, crystals.build("knn"), (60.0, 130.0))
