@@ -110,18 +110,14 @@ def defect_map(
         low, middle = np.quantile(maps["irregularity"][whole], (LOW, MIDDLE))
         score += (maps["irregularity"] - middle) * (ndtri(MIDDLE) - ndtri(LOW)) / max(middle - low, 1e-9) + ndtri(MIDDLE)
         null_score += rng.normal(size=null_score.size)
-    quantiles, expected = (np.quantile(values, (LOW, MIDDLE)) for values in (score[whole], null_score))
-    widening = max(1.0, float(np.diff(quantiles)[0] / np.diff(expected)[0]))
-    score = (score - quantiles[1]) / widening + expected[1]
-    center, width = float(null_score.mean()), float(null_score.std())
-    threshold = float(np.quantile(null_score, 1 - false_alarm_rate))
-    beyond = 1 - np.searchsorted(np.sort(null_score), score) / null_score.size
-    maps |= {
-        "score": (score - center) / width,
-        "p_value": np.maximum(beyond, ndtr((center - score) / width)),
-        "defect": score > threshold,
-        "positions": count,
-    }
+    own_low, own_middle = np.quantile(score[whole], (LOW, MIDDLE))
+    widening = float((own_middle - own_low) / np.diff(np.quantile(null_score, (LOW, MIDDLE)))[0])
+    # scans of as many good cells, each measured by its own quantiles: few cells know badly how far good ones scatter
+    good = _levelled(rng.choice(null_score, (max(100, NOISE_CELLS // int(whole.sum())), int(whole.sum())))).ravel()
+    score[whole] = _levelled(score[whole])
+    threshold = float(np.quantile(good, 1 - false_alarm_rate))
+    beyond = 1 - np.searchsorted(np.sort(good), score) / good.size
+    maps |= {"score": score, "p_value": np.maximum(beyond, ndtr(-score)), "defect": score > threshold, "positions": count}
     where = ("cell_row", "cell_column")
     row, column = np.divmod(cell, lattice[1])
     return xr.Dataset(
@@ -134,7 +130,7 @@ def defect_map(
         coords={dim: cube[dim] for dim in ("scan_y", "scan_x")},
         attrs={
             "false_alarm_rate": false_alarm_rate,
-            "threshold": (threshold - center) / width,
+            "threshold": threshold,
             "widening": widening,
             "seed": seed,
             **specimen.attrs(),
@@ -232,6 +228,12 @@ def _residuals(
         parts = [csr_array((term * shares, (cell, np.arange(len(cell)))), shape=(cells, len(cell))) @ values for term in along.T]
         found.append(np.concatenate(parts, axis=1))
     return found[0], found[1]
+
+
+def _levelled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores (..., cell) in standard deviations from the middle, as the lower cells scatter: defects are the upper ones."""
+    low, middle = np.quantile(scores, (LOW, MIDDLE), axis=-1, keepdims=True)
+    return np.asarray((scores - middle) * (ndtri(MIDDLE) - ndtri(LOW)) / np.maximum(middle - low, 1e-9) + ndtri(MIDDLE))
 
 
 def _misfit(own: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArray[np.float64]:
