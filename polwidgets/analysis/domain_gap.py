@@ -9,7 +9,6 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -115,11 +114,17 @@ def distances(simulated: NDArray[Any], target: NDArray[Any], *, width: float | N
 
 def mmd(first: NDArray[np.float64], second: NDArray[np.float64], *, width: float | None = None) -> float:
     """Unbiased squared maximum mean discrepancy with a Gaussian kernel; may fall below zero by chance."""
-    within, other, across = cdist(first, first, "sqeuclidean"), cdist(second, second, "sqeuclidean"), cdist(first, second, "sqeuclidean")
+    within, other, across = (_square_distances(*pair) for pair in ((first, first), (second, second), (first, second)))
     scale = 2 * width**2 if width is not None else float(np.median(across)) or 1.0
     own, its, mixed = (np.exp(-square / scale) for square in (within, other, across))
     n, m = len(first), len(second)
     return float((own.sum() - n) / (n * (n - 1)) + (its.sum() - m) / (m * (m - 1)) - 2 * mixed.mean())
+
+
+def _square_distances(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    # by products, as many pixels are slow to subtract
+    squares = (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T
+    return np.asarray(squares.clip(min=0))
 
 
 def coral(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -42,6 +42,7 @@ def test_planted_columns_stand_out(good: xr.DataArray, disordered: xr.DataArray,
     assert found["defect"].values[~truth].sum() <= 3
 
 
+@pytest.mark.slow
 def test_good_cells_are_called_defects_as_seldom_as_stated(good: xr.DataArray, specimen: SpecimenFit) -> None:
     """Of 120 cells at one in ten, 12 are expected: a third or twice as many is by chance alone."""
     maps = [pw.defect_map(counted(good, 1 + seed), specimen, prediction(good), false_alarm_rate=0.1, seed=seed) for seed in range(4)]

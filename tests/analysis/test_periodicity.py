@@ -50,6 +50,7 @@ def test_a_planted_lattice_is_found(lattice_A: NDArray[np.float64]) -> None:
     assert phase[1, 1] == pytest.approx([0, 1], abs=0.02)
 
 
+@pytest.mark.slow
 def test_no_periodicity_is_claimed_of_errors_without_a_lattice() -> None:
     """At a level of one in twenty, ten maps without a lattice give three alarms once in ninety times."""
     rng = np.random.default_rng(2)
@@ -71,6 +72,9 @@ def test_a_cell_that_is_given_is_asked_for_alone() -> None:
     assert found.p_value < 1e-3
     assert np.abs(found.lattice_A - CELL_A).max() < 0.04
     assert error_periodicity(error, unit_cell=other, surrogates=15).p_value > 0.05
+    shuffled = labelled(np.random.default_rng(0).permutation(error.values.ravel()).reshape(SHAPE))
+    for cell in (None, own):
+        assert error_periodicity(shuffled, unit_cell=cell, surrogates=15).p_value > 0.05
 
 
 def test_the_whole_cell_is_found_where_half_of_it_nearly_repeats() -> None:
