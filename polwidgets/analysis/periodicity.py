@@ -36,7 +36,7 @@ class Periodicity:
         Mean of the map: the share of wrong positions.
     lattice_A, lattice_error_A : arrays (2, 2)
         The two shortest lattice vectors as rows (down, right), the first the more downward one, and their standard
-        deviations, angstrom. Of the best lattice there is, whether significant or not.
+        deviations, angstrom. Of the best lattice there is, or beside the given one, whether significant or not.
     autocorrelation_lattice_A : array (2, 2)
         The same vectors as the autocorrelation's maxima beside them.
     p_value : float
