@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+    # last: as long as Playwright runs, other tests' threads would hand their results to its event loop
+    items.sort(key=lambda item: HERE in item.path.parents)
 
 
 class Scene:
