@@ -6,16 +6,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from sklearn.decomposition import PCA
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import polwidgets as pw
 from polwidgets.directions import nearest_class
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.pca_knn import PCAKNN
+from polwidgets.models.pca_knn import PCAKNN, nearest_neighbours
 from polwidgets.progress import silent
 from polwidgets.training.calibration import Calibration
 from polwidgets.training.matched import matched_patterns
@@ -109,3 +110,12 @@ def test_evidence_of_a_cell_is_better_than_that_of_a_pattern(known: tuple[xr.Dat
     pattern, cell = (model.predict(dead, masked, context=context, progress=silent) for context in ("pattern", "unit_cell"))
     assert (cell["direction"] == truth).mean() > 0.99
     assert 0.3 < (pattern["direction"] == truth).mean() < 0.95
+
+
+@pytest.mark.parametrize(("members", "count"), [(5, 5), (6, 5), (63, 1), (700, 5), (1029, 17)])
+def test_nearest_neighbours_are_those_of_scikit_learn(members: int, count: int) -> None:
+    rng = np.random.default_rng(members)
+    reference, query = rng.normal(size=(members, 7)), rng.normal(size=(33, 7))
+    found = nearest_neighbours(torch.from_numpy(reference).float(), count)(torch.from_numpy(query).float())
+    expected = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(reference).kneighbors(query, return_distance=False)
+    np.testing.assert_array_equal(found.numpy(), expected)
