@@ -7,7 +7,7 @@ their softmax, divided by a temperature that validation finds, so every head can
 from __future__ import annotations
 
 import dataclasses
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -94,6 +94,8 @@ Head = ClassifierHead | RegressorHead | PrototypeHead
 class Classifier:
     """A model that names one of eight classes."""
 
+    head_name: ClassVar[str] = "classifier"
+
     def head(self, features: int) -> Head:
         """The last part of the network."""
         return ClassifierHead(features)
@@ -102,6 +104,8 @@ class Classifier:
 @dataclasses.dataclass
 class Regressor:
     """A model that points in a direction."""
+
+    head_name: ClassVar[str] = "regressor"
 
     def head(self, features: int) -> Head:
         """The last part of the network."""
@@ -116,6 +120,7 @@ class Regressor:
 class Prototype:
     """A model that asks which class's prototype is nearest."""
 
+    head_name: ClassVar[str] = "prototype"
     sigma: float = parameter(1.25, "width of the soft labels", min=0.1, max=4.0, step=0.05, unit="classes")
 
     def head(self, features: int) -> Head:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from polwidgets.models.base import models
 from polwidgets.models.heads import ClassifierHead, PrototypeHead, RegressorHead, classes_of, soft_labels
+from polwidgets.models.network import Network
 
 FEATURES = torch.randn(6, 16, generator=torch.Generator().manual_seed(0))
 DIRECTIONS = torch.tensor([0.0, 45.0, 315.0, 180.0, 359.0, 100.0])
@@ -66,3 +68,8 @@ def test_a_pattern_on_its_prototype_does_no_harm() -> None:
         head.prototypes[3] = head.embedding(FEATURES[:1])[0]
     head.loss(FEATURES, DIRECTIONS).backward()
     assert torch.isfinite(head.prototypes.grad).all()
+
+
+@pytest.mark.parametrize("name", [name for name in models if issubclass(models[name], Network)])
+def test_every_network_names_its_head(name: str) -> None:
+    assert name.endswith(f"_{models[name].head_name}")
