@@ -218,5 +218,4 @@ def _parts(augmentation: Augmentation | None) -> tuple[Perturbation, ...] | None
 
 def _counting_noise(specimen: SpecimenFit) -> tuple[Perturbation, ...]:
     """Electrons that arrive by chance, as many as in the patterns that were matched."""
-    electrons = float(specimen.patterns["measured"].sum()) / (specimen.gain if specimen.gain > 0 else 1.0)
-    return (Dose(electrons=max(electrons, 1.0)),)
+    return (Dose(electrons=max(specimen.recorded_electrons, 1.0)),)

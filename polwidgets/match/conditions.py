@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from polwidgets.registry import parameter
 
 
@@ -26,6 +28,13 @@ class Conditions:
     k_scale: float = parameter(1.0, "true wave number over the one the coords say", min=0.5, max=2, step=0.003)
     origin_y: float = parameter(0.0, "phase to add to the lattice's, down", step=0.01, unit="cell")
     origin_x: float = parameter(0.0, "phase to add to the lattice's, right", step=0.01, unit="cell")
+
+    @property
+    def crystal_tilt_mrad(self) -> tuple[float, float]:
+        """The mistilt up and right along the crystal's axes."""
+        angle = np.deg2rad(self.rotation_deg)
+        up, right = self.tilt_y_mrad, self.tilt_x_mrad
+        return float(np.cos(angle) * up - np.sin(angle) * right), float(np.sin(angle) * up + np.cos(angle) * right)
 
     def moved(self, names: list[str], steps: list[float]) -> Conditions:
         """These conditions with `names` changed by so many natural steps, within their limits."""

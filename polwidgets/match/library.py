@@ -216,13 +216,8 @@ class Library:
 
     def probe(self, conditions: Conditions) -> Probe:
         """The probe in the crystal's frame."""
-        angle = np.deg2rad(conditions.rotation_deg)
-        up, right = conditions.tilt_y_mrad, conditions.tilt_x_mrad
-        return Probe(
-            semiangle_mrad=self.semiangle_mrad,
-            tilt_y_mrad=float(np.cos(angle) * up - np.sin(angle) * right),
-            tilt_x_mrad=float(np.sin(angle) * up + np.cos(angle) * right),
-        )
+        up, right = conditions.crystal_tilt_mrad
+        return Probe(semiangle_mrad=self.semiangle_mrad, tilt_y_mrad=up, tilt_x_mrad=right)
 
     def _equivalent(self, variant: Variant) -> tuple[Variant, int]:
         """A variant to compute and the quarter turns, anticlockwise, that make it the one asked for."""

@@ -83,6 +83,11 @@ class SpecimenFit:
         return self.conditions.rotation_deg
 
     @property
+    def recorded_electrons(self) -> float:
+        """Electrons in a mean pattern on the detector; counts where the gain is unknown."""
+        return float(self.patterns["measured"].sum()) / (self.gain if self.gain > 0 else 1.0)
+
+    @property
     def trust(self) -> float:
         """How far predictions at this match may be trusted: one for a good match, falling to zero for a poor one."""
         return 1.0 if not self.poor else max(0.0, 2 * self.score / POOR_CORRELATION - 1)

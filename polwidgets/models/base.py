@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Final, Literal, Protocol, Self, TypeVar
 
 import xarray as xr
 
@@ -18,6 +18,7 @@ from polwidgets.training.tensor_file import load_tensors
 Context = Literal["pattern", "unit_cell"]
 Trains = Literal["specimen", "patterns", "cells"]
 Kind = TypeVar("Kind")
+OPTICS: Final = 0.03  # relative difference of voltage or semi-angle that changes no pattern much
 
 
 class Model(Protocol):
@@ -61,6 +62,14 @@ def load_model(path: str | Path) -> Model:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} does not hold a saved model; give a file that a model's save or `polwidgets train` wrote") from error
     return models[name].load(path)
+
+
+def check_optics(trained: Mapping[str, Any], specimen: SpecimenFit) -> None:
+    """Refuse weights that were trained for another voltage or semi-angle, where their training tells."""
+    for name in ("voltage_kV", "semiangle_mrad"):
+        known, met = trained.get(name), getattr(specimen, name)
+        if known is not None and abs(met / float(known) - 1) > OPTICS:
+            raise ValueError(f"the weights were trained for {name} {float(known):g}, the scan has {met:g}; train for this microscope")
 
 
 def restore(text: str, kind: type[Kind], path: str | Path) -> Kind:

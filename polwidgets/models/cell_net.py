@@ -21,7 +21,7 @@ from polwidgets.match.measurement import FLOOR, Readings
 from polwidgets.match.scan import readings_for
 from polwidgets.match.sliding_cell import sharpen_walls
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, Trains, models, restore
+from polwidgets.models.base import Context, Trains, check_optics, models, restore
 from polwidgets.models.prediction import make_prediction
 from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress, silent
@@ -29,7 +29,6 @@ from polwidgets.registry import parameter
 from polwidgets.simulate.patterns import frequencies
 from polwidgets.training.calibration import fit_temperature
 from polwidgets.training.cell_draws import CellDraws, source_factor
-from polwidgets.training.cell_recipes import crystal_tilt
 from polwidgets.training.cells import FRAME, K_STEP, ORDER, SlidingCells, Symmetry, cell_pixels, in_reach, symmetries
 from polwidgets.training.frame import Frame, view_in
 from polwidgets.training.loop import Schedule, train
@@ -38,7 +37,6 @@ from polwidgets.training.tensor_file import load_tensors, save_tensors
 
 PERIODS_A: Final = (1000.0, 500.0, 300.0, 200.0, 140.0)  # of waves in the thickness, the finest near an extinction distance
 VALIDATIONS: Final = 2  # draws of noise for every validation cell
-OPTICS: Final = 0.03  # relative difference of voltage or semi-angle that changes no pattern much
 UNSEEN: Final = 0.1  # share of the pixels that may be missing
 THICKNESS_MARGIN_A: Final = 20.0  # beyond the trained range, over which trust falls to zero
 TILT_MARGIN_mrad: Final = 1.0
@@ -169,7 +167,7 @@ class CellNet:
 
     def _trained(self) -> LearntCells:
         if self.learnt is None:
-            raise ValueError("cell_net has not been trained; call fit, load a trained one, or use the shipped weights (training='shipped')")
+            raise ValueError("cell_net has not been trained; call fit, load a trained one, or use the shipped weights (weights='shipped')")
         return self.learnt
 
     def _module(self, learnt: LearntCells) -> _Module:
@@ -268,7 +266,7 @@ def _log_probability(
         factor = source_factor(torch.tensor([found.source_A]), float(specimen.crystal.cell_A[0]))
         series = (series * factor[..., None])[:, symmetry.terms] * symmetry.signs[:, None]
         electrons = torch.from_numpy(cells.patterns).flatten() * (specimen.dose / specimen.gain)
-        tilt = symmetry.tilt(torch.tensor(crystal_tilt(found)))
+        tilt = symmetry.tilt(torch.tensor(found.crystal_tilt_mrad))
         conditions = _conditions(torch.full_like(electrons, specimen.thickness_A), tilt.expand(len(electrons), 2), electrons)
         scores = functional.log_softmax(module(series, conditions), -1)
     before = torch.empty(len(NAMES), dtype=torch.long)
@@ -286,10 +284,7 @@ def _familiar(learnt: LearntCells, specimen: SpecimenFit) -> float:
 
 def _check_experiment(learnt: LearntCells, specimen: SpecimenFit) -> None:
     """Say why weights that were trained for another experiment cannot be used."""
-    for name in ("voltage_kV", "semiangle_mrad"):
-        trained, met = float(learnt.training[name]), float(getattr(specimen, name))
-        if abs(met / trained - 1) > OPTICS:
-            raise ValueError(f"cell_net was trained for {name} {trained:g}, the scan has {met:g}; train it for this microscope")
+    check_optics(learnt.training, specimen)
     trained_for, met_crystal = learnt.training["crystal"], crystals.name_of(specimen.crystal)
     if trained_for != met_crystal:
         raise ValueError(f"cell_net was trained for the crystal {trained_for}, the scan was matched to {met_crystal}; train it for that")

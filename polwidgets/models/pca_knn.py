@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from polwidgets.directions import nearest_class
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import models
 from polwidgets.models.per_pattern import Learnt, PatternModel, Scorer, samples_of
@@ -66,7 +67,7 @@ class PCAKNN(PatternModel):
         projection = (pca.fit(standard[split.training]).components_.T / scale[:, None]).astype(np.float32)
         progress("train pca_knn", 0.6)
         reference = ((patterns - mean) @ projection).astype(np.float32)
-        label = np.round(direction.numpy() / 45.0).astype(np.int64) % 8
+        label = nearest_class(direction.numpy()).astype(np.int64)
         votes = self._votes(reference[split.training], label[split.training])
         calibration = calibrate_scores(
             votes(reference[split.validation]), label[split.validation], samples.specimen[split.validation],
@@ -90,15 +91,13 @@ class PCAKNN(PatternModel):
         # the last column sums the pattern, of which shares are taken
         fold = np.hstack([learnt.tensors["projection"].numpy() * seen, seen])
         offset = mean.T @ fold[:, :-1]
-        onto = fold if view.matrix is None else np.ascontiguousarray(view.matrix.T @ fold)
+        # torch throughout: threads of two libraries would stand in each other's way
+        onto = torch.from_numpy(fold if view.matrix is None else view.matrix.T @ fold)
         total = mean.sum()
         votes = self._votes(learnt.tensors["reference"].numpy(), learnt.tensors["label"].numpy())
 
-        # one library's threads, not two libraries' against each other
-        matrix = torch.from_numpy(np.ascontiguousarray(onto, np.float32))
-
         def score(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-            projected = (torch.from_numpy(rows) @ matrix).numpy()
+            projected = (torch.from_numpy(rows) @ onto).numpy()
             return votes(projected[:, :-1] * (total / np.maximum(projected[:, -1:], 1e-30)) - offset)
 
         return score
@@ -106,10 +105,10 @@ class PCAKNN(PatternModel):
     def _votes(self, reference: NDArray[np.float32], label: NDArray[np.int64]) -> Scorer:
         """Log shares (pattern, 8) of the neighbours that are of a class."""
         neighbours = min(self.neighbours, len(reference))
-        search = nearest_neighbours(torch.from_numpy(np.ascontiguousarray(reference, np.float32)), neighbours)
+        search = nearest_neighbours(torch.from_numpy(reference), neighbours)
 
         def votes(projected: NDArray[np.float32]) -> NDArray[np.float32]:
-            nearest = label[search(torch.from_numpy(np.ascontiguousarray(projected, np.float32))).numpy()]
+            nearest = label[search(torch.from_numpy(projected)).numpy()]
             # a class that none of the neighbours has is improbable, not impossible
             share = (nearest[..., None] == np.arange(8)).mean(1) + 0.5 / neighbours
             return np.asarray(np.log(share / share.sum(1, keepdims=True)), np.float32)

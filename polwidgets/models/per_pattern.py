@@ -19,7 +19,7 @@ from polwidgets.directions import ANGLES_DEG, NAMES, nearest_class
 from polwidgets.match.scan import readings_for
 from polwidgets.match.sliding_cell import pool_over_cell, window_size
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, Trains, models, restore
+from polwidgets.models.base import Context, Trains, check_optics, models, restore
 from polwidgets.models.prediction import make_prediction
 from polwidgets.perturb.base import Perturbation
 from polwidgets.progress import Progress, silent
@@ -29,7 +29,6 @@ from polwidgets.training.tensor_file import load_tensors, save_tensors
 
 CHUNK: Final = 1024  # positions at a time
 UNSEEN: Final = 0.05  # of the intensity that the training patterns had: more must not be missing
-OPTICS: Final = 0.03  # relative difference of voltage or semi-angle that changes no pattern much
 
 Scorer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -193,10 +192,7 @@ def samples_of(training: object, name: str) -> Samples:
 
 def _check_experiment(learnt: Learnt, specimen: SpecimenFit, view: View) -> None:
     """Say why weights that were trained for another experiment cannot be used."""
-    for name in ("voltage_kV", "semiangle_mrad"):
-        trained, met = learnt.training.get(name), getattr(specimen, name)
-        if trained is not None and abs(met / float(trained) - 1) > OPTICS:
-            raise ValueError(f"the weights were trained for {name} {float(trained):g}, the scan has {met:g}; train for this microscope")
+    check_optics(learnt.training, specimen)
     missed = 1 - float(learnt.mean.numpy()[view.seen].sum() / learnt.mean.sum())
     if missed > UNSEEN:
         reach = max(float(np.abs(axis).max()) for axis in (learnt.frame.ky, learnt.frame.kx))

@@ -99,7 +99,7 @@ def matched_cells(
         thicknesses_A=found.thickness_A + depth * np.array([-1, 0, 1]), k_outgoing=REACH, mesh=MESH, k_limit=K_LIMIT,
     )  # fmt: skip
     rng = np.random.default_rng(seed)
-    up, right = crystal_tilt(found)
+    up, right = found.crystal_tilt_mrad
     if specimen.unit_cell is None:
         raise ValueError("the specimen was matched to a lone pattern, which has no lattice; use pw.match(cube)")
     patterns = float(np.prod(window_size(cube, specimen.unit_cell)))
@@ -126,13 +126,6 @@ def matched_cells(
     optics = {"voltage_kV": specimen.voltage_kV, "semiangle_mrad": specimen.semiangle_mrad}
     about: dict[str, float | str] = {"recipe": "matched", **optics, "seed": seed, "draws": DRAWS}
     return _labelled(series, drawn, np.arange(conditions), specimen.crystal, ranges, (0.9 * patterns, 1.1 * patterns), about)
-
-
-def crystal_tilt(conditions: Conditions) -> tuple[float, float]:
-    """The mistilt, up and right along the crystal's axes, mrad."""
-    angle = np.deg2rad(conditions.rotation_deg)
-    up, right = conditions.tilt_y_mrad, conditions.tilt_x_mrad
-    return float(np.cos(angle) * up - np.sin(angle) * right), float(np.sin(angle) * up + np.cos(angle) * right)
 
 
 def _cell(library: Library, displacement_A: float, conditions: Conditions) -> NDArray[np.float64]:

@@ -22,7 +22,6 @@ RECIPES: Final[dict[str, tuple[Recipe, ...]]] = {
     "cells": ("matched",),
     "specimen": ("none",),
 }
-CONTEXTS: Final[tuple[Context, ...]] = ("pattern", "unit_cell")
 GROUPS: Final[tuple[Group, ...]] = ("study", "anomaly", "tilted", "pseudo-experimental")
 FULL_DATA: Final[Mapping[str, Mapping[str, int]]] = {
     "study": {"positions": 64, "cells": 2},
@@ -91,8 +90,7 @@ class Training:
     @property
     def contexts(self) -> tuple[Context, ...]:
         """What the model can read."""
-        contexts: tuple[Context, ...] = getattr(models[self.model], "contexts", CONTEXTS)
-        return contexts
+        return models[self.model].contexts
 
 
 @dataclasses.dataclass(frozen=True)

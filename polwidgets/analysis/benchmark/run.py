@@ -32,6 +32,7 @@ from polwidgets.analysis.benchmark.store import (
 from polwidgets.analysis.benchmark.training_data import augmentation, training_patterns
 from polwidgets.analysis.scores import score
 from polwidgets.cube.checks import inspect as inspect_scan
+from polwidgets.directions import nearest_class
 from polwidgets.match.matching import match
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
@@ -228,7 +229,7 @@ class Benchmark:
                 "prediction_seconds": seconds,
                 "parameters": models.to_json(model),
             }
-            truth = np.round(scan.direction_deg / 45).astype(np.int8) % 8
+            truth = nearest_class(scan.direction_deg)
             save_arrays(path, record, {"direction": prediction["direction"].values, "truth": truth})
 
     def _leaks(self) -> list[Piece]:

@@ -44,11 +44,9 @@ def all_sets(*, positions: int = 128, data: Path | None = None) -> list[ScanReci
         SupercellScan("P3", "90-degree wall, 25 nm, 1500 electrons", pseudo, (180.0, 270.0), 250.0, 0.16, 1.1, 0.3, dose=1500.0, seed=3),
         SupercellScan("P4", "32 nm, 600 electrons", pseudo, (315.0,), 320.0, 0.15, 0.2, 1.0, dose=600.0, seed=4),
     ]
-    folder = Path() if data is None else data / "knn-dev"
     if data is not None:
-        for name, rotation in FILES.items():
-            if (folder / f"{name}.npz").is_file():
-                sets.append(ScanFile(name, "made by another program", pseudo, folder / f"{name}.npz", rotation))
+        files = {name: data / "knn-dev" / f"{name}.npz" for name in FILES}
+        sets += [ScanFile(name, "made by another program", pseudo, path, FILES[name]) for name, path in files.items() if path.is_file()]
     return sets
 
 

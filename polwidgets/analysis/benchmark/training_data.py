@@ -50,8 +50,7 @@ def augmentation(training: Training, *, specimen: SpecimenFit | None = None) -> 
         return preset(training.augmentation)
     if specimen is None:
         raise ValueError(f"the augmentation {COUNTING!r} takes its dose from a matched scan; give its specimen")
-    dose = float(specimen.patterns["measured"].sum()) / specimen.gain
-    return (Dose(electrons=DOSES * dose, least=1 / DOSES),)
+    return (Dose(electrons=DOSES * specimen.recorded_electrons, least=1 / DOSES),)
 
 
 def binned(labelled: xr.Dataset) -> xr.Dataset:

@@ -51,6 +51,7 @@ class FakeModel:
     """Reads the class from the intensity; wrong by `shift` classes wherever the seed's coin says so."""
 
     trains_on: ClassVar[Literal["specimen", "patterns"]] = "patterns"
+    contexts: ClassVar[tuple[str, ...]] = ("pattern", "unit_cell")
     head_name: ClassVar[str] = "classifier"
     shift: int = 0
     trained: ClassVar[list[tuple[int, int]]] = []
