@@ -165,15 +165,15 @@ def test_usage_is_argparse_s(arguments: list[str], capsys: pytest.CaptureFixture
 def test_help_answers_without_loading_what_is_heavy() -> None:
     done = subprocess.run([sys.executable, "-m", "polwidgets", "map", "--help"], capture_output=True, text=True, check=True)
     assert "--crystal" in done.stdout
-    script = "import sys, polwidgets.cli; polwidgets.cli._parser(); print(*[m for m in ('torch', 'panel', 'xarray') if m in sys.modules])"
+    script = "import sys, polwidgets.cli; polwidgets.cli.parser(); print(*[m for m in ('torch', 'panel', 'xarray') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []
 
 
 def test_every_option_has_a_default_that_parses() -> None:
-    from polwidgets.cli import _parser
+    from polwidgets.cli import parser
 
-    options = _parser().parse_args(["simulate", "-o", "scan.zarr"])
+    options = parser().parse_args(["simulate", "-o", "scan.zarr"])
     assert isinstance(options, argparse.Namespace)
     assert (options.scan, options.detector, options.cells, options.thickness_nm, options.crystal) == ([128], [64], [2.0], 20.0, "knn")
 
