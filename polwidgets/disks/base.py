@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -49,6 +49,17 @@ class DiskDetector(Protocol):
         gain : float
             What one electron adds to a pattern.
         """
+
+
+@runtime_checkable
+class MapDetector(Protocol):
+    """A detector that can show what it looks for disks in."""
+
+    map_name: ClassVar[str]
+    """What the map is called on screen."""
+
+    def disk_map(self, patterns: torch.Tensor, probe: DiskProbe, *, good: torch.Tensor, gain: float) -> torch.Tensor:
+        """The map (pattern, ky, kx) whose peaks are proposed; arguments as of `DiskDetector.propose`."""
 
 
 disk_detectors: Final[Registry[DiskDetector]] = Registry("disk_detector", "polwidgets.disks")

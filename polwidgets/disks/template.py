@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ class TemplateDetector:
         Disks a pattern that are kept.
     """
 
+    map_name: ClassVar[str] = "correlation map"
     correlation: Literal["cross", "hybrid", "phase"] = parameter("cross", "weight of the Fourier components", choices=tuple(POWER))
     certainty: float = parameter(6.0, "standard deviations above the noise", min=1, max=50, step=0.5)
     spacing: float = parameter(0.9, "least distance of two disks, in diameters", min=0.2, max=3, step=0.1)
@@ -71,6 +72,11 @@ class TemplateDetector:
             best.double().cpu().numpy(),
             np.where(present, response.double().cpu().numpy(), 0.0),
         )
+
+    def disk_map(self, patterns: torch.Tensor, probe: DiskProbe, *, good: torch.Tensor, gain: float) -> torch.Tensor:  # noqa: ARG002
+        """The correlation whose peaks are proposed; see `polwidgets.disks.base.MapDetector`."""
+        kernel = _kernel(torch.from_numpy(probe.image).to(patterns), probe)
+        return _correlate(torch.fft.rfft2(patterns), kernel, patterns.shape, POWER[self.correlation])
 
 
 def _kernel(image: torch.Tensor, probe: DiskProbe) -> torch.Tensor:
