@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Sequence
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from polwidgets import __version__
-from polwidgets.cube.schema import UNCALIBRATED, step_of, validate
+from polwidgets.analysis.strain_reasons import REASONS, position_reasons
+from polwidgets.analysis.strain_reference import Reference, given_lattice, reference_mask, region_lattice
+from polwidgets.cube.schema import step_of, validate
 from polwidgets.cube.stream import map_blocks
 from polwidgets.deformation import strain_and_rotation
-from polwidgets.directions import rotate_vector
 from polwidgets.disks.base import AUTO, DiskDetector, disk_detectors
 from polwidgets.disks.lattice import nearest_basis
 from polwidgets.disks.measure import BLOCK_BYTES, MeasuredBlock, Refine, measure_lattices, one_thread
@@ -23,17 +22,8 @@ from polwidgets.disks.preparation import Preparation, prepare
 from polwidgets.progress import Progress, reporter
 
 Array = NDArray[np.float64]
-Reference: TypeAlias = "xr.DataArray | NDArray[Any] | Sequence[float]"
 
-REASONS: Final = (
-    "good", "no electrons", "no disks", "no lattice", "another lattice than the reference", "disks of a second lattice", "saturated",
-    "poor fit",
-)  # fmt: skip
-FEWEST_DISKS: Final = 4
 LARGEST_STRAIN: Final = 0.2
-LEAST_EXPLAINED: Final = 0.6
-LARGEST_DEVIATION: Final = 12.0
-MOST_SATURATED: Final = 0.02
 # what a fit of the inside as a polynomial leaves out, measured on simulated crystals of many structures
 LEAST_SCATTER: Final = 1.3
 PRIOR_FREEDOM: Final = 30.0  # how much a pattern's own scatter weighs against the scan's, in degrees of freedom
@@ -83,7 +73,7 @@ def strain_map(
         raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, got {refine!r}")
     part = disk_detectors.build(AUTO if detector == "auto" else detector) if isinstance(detector, str) else detector
     validate(cube)
-    mask = _mask(cube, reference)
+    mask = reference_mask(cube, reference)
     report("look at a sample", 0.0)
     with one_thread():
         preparation = prepare(cube, probe, part, region=mask)
@@ -95,7 +85,7 @@ def strain_map(
             )
         refine = _possible(refine, preparation)
         blocks = _measure(cube, preparation, part, refine, report)
-    return _compare(cube, blocks, preparation, reference if mask is None else mask, refine, axis_deg, disk_detectors.to_json(part))
+    return _compare(cube, blocks, preparation, reference, mask, refine, axis_deg, disk_detectors.to_json(part))
 
 
 def _measure(
@@ -133,24 +123,28 @@ def _compare(
     cube: xr.DataArray,
     maps: dict[str, NDArray[Any]],
     preparation: Preparation,
-    reference: Any,
+    reference: Reference | None,
+    mask: NDArray[np.bool_] | None,
     refine: Refine,
     axis_deg: float,
     detector: str,
 ) -> xr.Dataset:
     steps = np.array([step_of(cube, "ky"), step_of(cube, "kx")])
-    vectors = maps["parameters"][..., 2:].reshape(*maps["count"].shape, 2, 2) * steps
     assert preparation.basis is not None
-    reason = _reasons(maps)
-    base, base_covariance = _reference_lattice(reference, vectors, reason, preparation.basis * steps)
-    gradient, reason = _gradient(vectors, base, reason)
+    basis = preparation.basis * steps
+    reason = position_reasons(maps)
+    vectors = nearest_basis(maps["parameters"][..., 2:].reshape(*reason.shape, 2, 2) * steps, basis)
+    reason[(reason == 0) & np.isnan(vectors).any((-1, -2))] = REASONS.index("another lattice than the reference")
+    given = reference is not None and mask is None
+    base = given_lattice(reference, basis) if given else region_lattice(vectors, reason, mask)
+    # reciprocal vectors transform by the inverse transpose of the deformation gradient
+    filled = np.where((reason == 0)[..., None, None], vectors, base.vectors)
     frame = axis_deg + float(cube.attrs.get("scan_rotation_deg", 0.0))
-    values = strain_and_rotation(gradient, axis_deg=frame)
-    strange = (np.abs(values[..., :3]).max(-1) > LARGEST_STRAIN) & (reason == 0)
-    reason[strange] = REASONS.index("another lattice than the reference")
+    values = strain_and_rotation(np.linalg.solve(filled, base.vectors), axis_deg=frame)
+    reason[(np.abs(values[..., :3]).max(-1) > LARGEST_STRAIN) & (reason == 0)] = REASONS.index("another lattice than the reference")
     scale = _error_scale(maps, reason)
     covariance = maps["covariance"][..., 2:, 2:] * scale[..., None, None] * np.outer(np.tile(steps, 2), np.tile(steps, 2))
-    errors = _errors(vectors, base, covariance + base_covariance, frame)
+    errors = _errors(filled, base.vectors, covariance + base.covariance, frame)
     bad = reason != 0
     dims = ("scan_y", "scan_x")
     data: dict[str, Any] = {}
@@ -167,8 +161,8 @@ def _compare(
     data["reason"] = (dims, reason.astype(np.int8), flags)
     attrs = {
         "detector": detector, "refine": refine, "probe": preparation.probe_source, "probe_radius_px": preparation.probe.radius_px,
-        "gain": preparation.gain, "axis_deg": axis_deg, "reference": _in_words(reference), "polwidgets_version": __version__,
-        **{f"reference_{name}": value for name, value in zip(("1_ky", "1_kx", "2_ky", "2_kx"), base.ravel().tolist(), strict=True)},
+        "gain": preparation.gain, "axis_deg": axis_deg, "reference": base.described, "polwidgets_version": __version__,
+        **{f"reference_{name}": value for name, value in zip(("1_ky", "1_kx", "2_ky", "2_kx"), base.vectors.ravel().tolist(), strict=True)},
     }  # fmt: skip
     return xr.Dataset(data, coords={dim: cube[dim] for dim in dims}, attrs=attrs)
 
@@ -187,111 +181,6 @@ def _possible(refine: Refine, preparation: Preparation) -> Refine:
     return refine
 
 
-def _mask(cube: xr.DataArray, reference: Reference | None) -> NDArray[np.bool_] | None:
-    """The reference as a mask, where it is one."""
-    if reference is None:
-        return None
-    values = reference.values if isinstance(reference, xr.DataArray) else np.asarray(reference)
-    if values.dtype.kind != "b":
-        if values.shape not in ((3,), (2, 2)):
-            raise ValueError(
-                f"reference has shape {values.shape} and type {values.dtype}, expected a bool mask {cube.shape[:2]}, "
-                "reciprocal basis vectors (2, 2) in 1/angstrom, or a cell (a, b, gamma) in angstrom and degrees"
-            )
-        if UNCALIBRATED in (cube[dim].attrs["units"] for dim in ("ky", "kx")):
-            raise ValueError("a reference cell needs the detector in 1/angstrom; use pw.calibrate(cube, k_step=...), or give a mask")
-        return None
-    if isinstance(reference, xr.DataArray) and set(reference.dims) == {"scan_y", "scan_x"}:
-        values = reference.transpose("scan_y", "scan_x").values
-    if values.shape != cube.shape[:2]:
-        raise ValueError(f"the reference mask has shape {values.shape}, the scan {cube.shape[:2]}; make it on the scan's own positions")
-    if not values.any():
-        raise ValueError("the reference mask is empty; mark at least one probe position that is unstrained")
-    return np.asarray(values, bool)
-
-
-def _reasons(maps: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
-    """Index into `REASONS` of every position; the first that applies."""
-    finite = np.isfinite(maps["parameters"]).all(-1) & np.isfinite(maps["covariance"]).all((-1, -2))
-    spread = np.sqrt(np.abs(np.diagonal(maps["covariance"], axis1=-2, axis2=-1)).max(-1))
-    tests = {
-        "no electrons": maps["total"] <= 0,
-        "no disks": maps["proposed"] < FEWEST_DISKS,
-        "saturated": (maps["saturated"] > MOST_SATURATED) & ((maps["count"] < FEWEST_DISKS) | ~finite),
-        "no lattice": maps["count"] < FEWEST_DISKS,
-        "disks of a second lattice": maps["explained"] < LEAST_EXPLAINED,
-        "poor fit": ~finite | (maps["deviation"] > LARGEST_DEVIATION) | (spread > 1.0),
-    }
-    return np.select(list(tests.values()), [REASONS.index(name) for name in tests], 0)
-
-
-def _reference_lattice(reference: Any, vectors: Array, reason: NDArray[np.int64], basis: Array) -> tuple[Array, Array]:
-    """Unstrained basis vectors (2, 2) and their covariance (4, 4), 1/angstrom or pixels."""
-    is_mask = isinstance(reference, np.ndarray) and reference.dtype.kind == "b"
-    if reference is not None and not is_mask:
-        values = np.asarray(reference, float)
-        given = values if values.shape == (2, 2) else _turned_cell(values, basis)
-        found = nearest_basis(given, basis)
-        if np.isnan(found).any():
-            raise ValueError(
-                f"the reference cell does not fit the scan's lattice: its reciprocal vectors are {np.round(given, 4).tolist()}, "
-                f"the scan's {np.round(basis, 4).tolist()} 1/angstrom; check the cell (primitive, projected) and k_step"
-            )
-        return found, np.zeros((4, 4))
-    chosen = (reason == 0) & (reference if is_mask else True)
-    if not chosen.any():
-        rows = reason[reference] if is_mask else reason
-        found_reasons = ", ".join(f"{REASONS[index]} ({int((rows == index).sum())})" for index in np.unique(rows))
-        raise ValueError(
-            f"the reference region shows no crystal that could be indexed: {found_reasons}; choose another region or give a cell"
-        )
-    inside = vectors[chosen].reshape(-1, 4)
-    median = np.median(inside, axis=0)
-    # the mean of what agrees with the median
-    scatter = 1.4826 * np.median(np.abs(inside - median), axis=0)
-    close = (np.abs(inside - median) <= np.maximum(4 * scatter, 1e-12)).all(1)
-    if not is_mask:
-        return median.reshape(2, 2), np.zeros((4, 4))
-    errors = inside[close] - inside[close].mean(0)
-    covariance = errors.T @ errors / max(close.sum() - 1, 1) ** 2 if close.sum() > 4 else np.zeros((4, 4))
-    return inside[close].mean(0).reshape(2, 2), covariance
-
-
-def _turned_cell(cell: Array, basis: Array) -> Array:
-    """Reciprocal vectors of a projected cell (a, b, gamma), turned as the scan's lattice is.
-
-    A cell does not say from which side it is seen, nor in which basis: the one that needs the least strain is taken.
-    """
-    first, second, gamma = cell
-    angle = np.deg2rad(gamma)
-    best, least = np.full((2, 2), np.inf), np.inf
-    for side, *steps in itertools.product((1, -1), *[range(-2, 3)] * 4):
-        if abs(steps[0] * steps[3] - steps[1] * steps[2]) != 1:
-            continue
-        direct = np.array([[0.0, first], [-side * second * np.sin(angle), second * np.cos(angle)]])
-        candidate = np.reshape(steps, (2, 2)) @ np.linalg.inv(direct).T
-        if np.linalg.det(candidate) * np.linalg.det(basis) < 0:
-            continue
-        *strain, turn = strain_and_rotation(np.linalg.solve(basis, candidate).T)
-        if np.abs(strain).max() < least:
-            best, least = rotate_vector(candidate, -turn), float(np.abs(strain).max())
-    return best
-
-
-def _gradient(vectors: Array, base: Array, reason: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
-    """Deformation gradients of all positions; reciprocal vectors transform by its inverse transpose."""
-    gradient = np.full(vectors.shape, np.nan)
-    reason = reason.copy()
-    for place in zip(*np.nonzero(reason == 0), strict=True):
-        same = nearest_basis(vectors[place], base)
-        if np.isnan(same).any():
-            reason[place] = REASONS.index("another lattice than the reference")
-            continue
-        vectors[place] = same
-        gradient[place] = np.linalg.solve(same, base)
-    return gradient, reason
-
-
 def _error_scale(maps: dict[str, NDArray[Any]], reason: NDArray[np.int64]) -> NDArray[np.float64]:
     """Factor on variances: how much more disks scatter around their lattice than they should."""
     good = reason == 0
@@ -302,24 +191,15 @@ def _error_scale(maps: dict[str, NDArray[Any]], reason: NDArray[np.int64]) -> ND
 
 def _errors(vectors: Array, base: Array, covariance: Array, axis_deg: float) -> Array:
     """Standard deviations of strain and rotation (..., 4), by the derivatives with respect to the four components."""
-    filled = np.where(np.isfinite(vectors), vectors, base)
     step = 1e-5 * np.abs(base).max()
     columns = []
     for component in range(4):
         moved = np.zeros(4)
         moved[component] = step
         ahead, behind = (
-            strain_and_rotation(np.linalg.solve(filled + sign * moved.reshape(2, 2), base), axis_deg=axis_deg) for sign in (1, -1)
+            strain_and_rotation(np.linalg.solve(vectors + sign * moved.reshape(2, 2), base), axis_deg=axis_deg) for sign in (1, -1)
         )
         columns.append((ahead - behind) / (2 * step))
     jacobian = np.stack(columns, -1)
     variance = np.einsum("...ij,...jk,...ik->...i", jacobian, np.nan_to_num(covariance), jacobian)
     return np.asarray(np.sqrt(np.maximum(variance, 0)))
-
-
-def _in_words(reference: Any) -> str:
-    if reference is None:
-        return "median of the scan"
-    if isinstance(reference, np.ndarray) and reference.dtype.kind == "b":
-        return f"mean of {int(reference.sum())} positions"
-    return f"cell {np.round(np.asarray(reference, float), 5).tolist()}"

@@ -108,12 +108,14 @@ def fit_lattices(places: Array, weights: Array, basis: Array, *, tolerance_px: f
 
 
 def nearest_basis(vectors: Array, reference: Array) -> Array:
-    """The same lattice in the basis most like `reference`; NaN where it is another lattice."""
-    steps = np.round(reference @ np.linalg.inv(vectors))
+    """The same lattices (..., 2, 2) in the basis most like `reference`; NaN where they are other lattices."""
+    with np.errstate(invalid="ignore"):
+        steps = np.round(reference @ np.linalg.inv(vectors))
     found = np.asarray(steps @ vectors)
-    if abs(round(np.linalg.det(steps))) != 1 or np.abs(found - reference).max() > LARGEST_CHANGE * np.linalg.norm(reference, axis=1).min():
-        return np.full((2, 2), np.nan)
-    return found
+    with np.errstate(invalid="ignore"):
+        same = np.abs(np.round(np.linalg.det(steps))) == 1
+    same &= np.abs(found - reference).max((-1, -2)) <= LARGEST_CHANGE * np.linalg.norm(reference, axis=1).min()
+    return np.where(same[..., None, None], found, np.nan)
 
 
 def _fit_one(places: Array, weights: Array, basis: Array, tolerance: float, middle: Array) -> tuple[Array, Array, float, int]:
