@@ -12,13 +12,14 @@ import numpy as np
 import traitlets
 import xarray as xr
 
-from polwidgets.cube.schema import UNCALIBRATED, step_of, validate
+from polwidgets.cube.schema import validate
 from polwidgets.widgets.geometry import (
     DetectorPixels,
     beam_px,
     choose_detector,
     detector_image,
     mrad_per_wave_number,
+    plane_axes,
     region_mean,
     semiangle_px,
 )
@@ -66,8 +67,8 @@ class CubeBrowserModel(BrowserModel):
         )
         choose_detector(self.state, cube)
         self.scene = {
-            "scan": self._axes("scan_y", "scan_x"),
-            "detector": self._axes("ky", "kx"),
+            "scan": plane_axes(self.cube, "scan_y", "scan_x"),
+            "detector": plane_axes(self.cube, "ky", "kx"),
             "beam_px": list(beam_px(cube)),
             "semiangle_px": semiangle_px(cube),
             "mrad_per_unit": mrad_per_wave_number(cube),
@@ -86,16 +87,6 @@ class CubeBrowserModel(BrowserModel):
         # what the reset button goes back to
         self.scene = {**self.scene, "beginning": self.view}
         self.state.observe(self._state_changed)
-
-    def _axes(self, vertical: str, horizontal: str) -> dict[str, Any]:
-        """Shape, origin, step and unit of a plane, rows first."""
-        dims = (vertical, horizontal)
-        return {
-            "shape": [self.cube.sizes[dim] for dim in dims],
-            "origin": [float(self.cube[dim].values[0]) for dim in dims],
-            "step": [step_of(self.cube, dim) for dim in dims],
-            "unit": {UNCALIBRATED: "px", "angstrom": "Å", "1/angstrom": "1/Å"}[self.cube[horizontal].attrs["units"]],
-        }
 
     def _state_as_view(self) -> dict[str, Any]:
         return {name: _as_lists(getattr(self.state, name)) for name in self.state.trait_names(python_only=None)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,17 @@ from polwidgets.cube.reduce import virtual_images
 from polwidgets.cube.schema import UNCALIBRATED, step_of
 from polwidgets.electron import wave_number, wavelength_A
 from polwidgets.widgets.view_state import ViewState
+
+
+def plane_axes(labelled: xr.DataArray | xr.Dataset, vertical: str, horizontal: str) -> dict[str, Any]:
+    """Shape, origin, step and unit of a plane, rows first, as the browser is told."""
+    dims = (vertical, horizontal)
+    return {
+        "shape": [labelled.sizes[dim] for dim in dims],
+        "origin": [float(labelled[dim].values[0]) for dim in dims],
+        "step": [step_of(labelled[dim], dim) for dim in dims],
+        "unit": {UNCALIBRATED: "px", "angstrom": "Å", "1/angstrom": "1/Å"}[labelled[horizontal].attrs["units"]],
+    }
 
 
 def mrad_per_wave_number(cube: xr.DataArray) -> float | None:
