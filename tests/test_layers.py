@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "polwidgets"
 FLOOR = {
     "__init__": 0, "registry": 1, "directions": 1, "electron": 1, "progress": 1, "deformation": 1,
-    "cube": 2, "crystal": 2, "simulate": 2, "perturb": 2,
+    "cube": 2, "crystal": 2, "simulate": 2, "perturb": 2, "scenes": 2,
     "disks": 3, "match": 3, "training": 3, "models": 3,
     "analysis": 4, "workflow": 4,
     "widgets": 5,
@@ -20,6 +20,7 @@ FLOOR = {
 BESIDE = {
     ("deformation", "directions"),
     ("simulate", "crystal"),
+    ("scenes", "crystal"),  # domains of a perovskite
     ("simulate", "cube"),  # a simulated scan is a cube
     ("perturb", "cube"),
     ("training", "match"),
