@@ -14,7 +14,7 @@ FLOOR = {
     "cube": 2, "crystal": 2, "simulate": 2, "perturb": 2, "scenes": 2,
     "disks": 3, "match": 3, "training": 3, "models": 3,
     "analysis": 4, "workflow": 4,
-    "widgets": 5,
+    "widgets": 5, "teaching": 5,
     "app": 6, "cli": 6, "__main__": 6,
 }  # fmt: skip
 BESIDE = {
