@@ -35,6 +35,9 @@ _PUBLIC: Final = {
     "prefabs": "polwidgets.scenes.base",
     "draw_scenes": "polwidgets.scenes.draw",
     "simulate_scan": "polwidgets.simulate.scan",
+    "exit_wave": "polwidgets.simulate.exit_wave",
+    "ImagingConditions": "polwidgets.simulate.imaging",
+    "hrtem_images": "polwidgets.simulate.imaging",
     "perturb": "polwidgets.perturb.apply",
     "preset": "polwidgets.perturb.presets",
     "perturbations": "polwidgets.perturb.base",
@@ -65,6 +68,7 @@ _PUBLIC: Final = {
     "PerturbationPanel": "polwidgets.widgets.perturbation_panel",
     "ModelSelector": "polwidgets.widgets.model_selector",
     "SpecimenMatcher": "polwidgets.widgets.specimen_matcher",
+    "DiskExplorer": "polwidgets.widgets.disk_explorer",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -22,6 +22,7 @@ BESIDE = {
     ("simulate", "crystal"),
     ("scenes", "crystal"),  # domains of a perovskite
     ("simulate", "cube"),  # a simulated scan is a cube
+    ("simulate", "scenes"),
     ("perturb", "cube"),
     ("training", "match"),
     ("models", "match"),

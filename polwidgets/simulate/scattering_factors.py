@@ -51,6 +51,14 @@ def electron_scattering_factor(element: str, g: ArrayLike, *, parametrization: P
     return np.asarray(terms.sum(-1))
 
 
+def symbol_of(number: int) -> str:
+    """Chemical symbol of an atomic number, as in the tables."""
+    symbols = list(_tables()["lobato"]["elements"])
+    if not 1 <= number <= len(symbols):
+        raise ValueError(f"no scattering factor for atomic number {number}; expected 1 (H) to {len(symbols)} (Lr)")
+    return symbols[number - 1]
+
+
 @functools.cache
 def _tables() -> dict[str, Any]:
     text = files("polwidgets.simulate").joinpath("scattering_factors.json").read_text(encoding="utf-8")
