@@ -115,6 +115,7 @@ def _learn(task: Task, schedule: Schedule, state: _State, seed: int, progress: P
     parts = order.tensor_split(math.ceil(task.count / schedule.batch))
     while state.batch < len(parts):
         index = parts[state.batch]
+        _set_learning_rate(state.optimizer, schedule, (epoch + state.batch / len(parts)) / schedule.epochs)
         state.optimizer.zero_grad(set_to_none=True)
         loss = task.loss(index.to(device), generator)
         value = _finite(float(loss.detach()), f"loss of epoch {epoch + 1}, batch {state.batch + 1},", schedule)
@@ -128,6 +129,11 @@ def _learn(task: Task, schedule: Schedule, state: _State, seed: int, progress: P
         except BaseException:
             state.keep()
             raise
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, done: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = schedule.learning_rate * ((1 + math.cos(math.pi * done)) / 2 if schedule.decay else 1)
 
 
 def _finite(loss: float, name: str, schedule: Schedule) -> float:

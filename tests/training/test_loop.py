@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,25 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"broken")
     with pytest.raises(ValueError, match="no whole safetensors file"):
         train(line.module, line, SCHEDULE, seed=0, progress=silent, checkpoint=path, run="second")
+
+
+@pytest.mark.parametrize("decay", [False, True])
+def test_the_learning_rate_falls_along_half_a_cosine_where_it_is_asked_to(decay: bool) -> None:
+    class Slope:
+        """A constant gradient: each of Adam's steps is the learning rate."""
+
+        def __init__(self) -> None:
+            self.module, self.count, self.seen = torch.nn.Linear(1, 1, bias=False), 8, []
+
+        def loss(self, _: torch.Tensor, __: torch.Generator) -> torch.Tensor:
+            self.seen.append(self.module.weight.item())
+            return self.module.weight.sum()
+
+        def validate(self) -> float:
+            return 1.0 / len(self.seen)
+
+    slope = Slope()
+    train(slope.module, slope, Schedule(epochs=4, batch=8, learning_rate=0.1, weight_decay=0.0, decay=decay), seed=0, progress=silent)
+    steps = -torch.tensor([*slope.seen, slope.module.weight.item()]).diff()
+    expected = [0.1 * (1 + math.cos(math.pi * n / 4)) / 2 if decay else 0.1 for n in range(4)]
+    torch.testing.assert_close(steps, torch.tensor(expected), rtol=1e-3, atol=1e-6)
