@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, uniform_filter
+from scipy import ndimage
 
 from polwidgets.cube.bad_pixels import find_good_pixels
 from polwidgets.cube.schema import UNCALIBRATED, step_of, validate
@@ -130,7 +130,7 @@ def _gain(patterns: Array) -> float:
     second = patterns[:, :, 2:] - 2 * patterns[:, :, 1:-1] + patterns[:, :, :-2]
     sums = patterns[:, :, 2:] + 4 * patterns[:, :, 1:-1] + patterns[:, :, :-2]
     middles = (slice(None), *(slice(BLOCK_PX // 2, -(BLOCK_PX // 2), BLOCK_PX),) * 2)
-    squares, level = (uniform_filter(each, (0, BLOCK_PX, BLOCK_PX))[middles] for each in (second**2, sums))
+    squares, level = (ndimage.uniform_filter(each, (0, BLOCK_PX, BLOCK_PX))[middles] for each in (second**2, sums))
     ratio = squares[level > 0] / level[level > 0]
     # the lower fifth of blocks has neither edges nor steep insides; by chance alone it would lie at 0.8
     gain = float(np.quantile(ratio, 0.2)) / 0.8 if ratio.size else 1.0
@@ -140,17 +140,22 @@ def _gain(patterns: Array) -> float:
 
 
 def _beam_stop(patterns: Array, gain: float) -> NDArray[np.bool_]:
-    """Pixels that never see an electron where the rest of their ring sees many, and their neighbours."""
+    """Pixels that never see an electron where most of their ring sees many, and their neighbours.
+
+    Gaps between disks are as silent where there is no background, but most of their ring is, or they are thin.
+    """
     total = patterns.sum(0)
     silent = patterns.max(0) <= 0
     if not silent.any() or silent.all():
         return np.zeros_like(silent)
     down, right = np.indices(total.shape)
     middle = np.array([(total * down).sum(), (total * right).sum()]) / total.sum()
-    ring = np.hypot(down - middle[0], right - middle[1]).round().astype(int)
-    expected = (np.bincount(ring.ravel(), total.ravel()) / np.maximum(np.bincount(ring.ravel()), 1))[ring]
-    stop = silent & (expected > SURE_ELECTRONS * gain)
-    return np.asarray(binary_dilation(stop, iterations=2)) if stop.sum() > 4 else np.zeros_like(silent)
+    radius = np.hypot(down - middle[0], right - middle[1]).round()
+    rings, ring = np.unique(radius, return_inverse=True)
+    usual = np.asarray(ndimage.median(total, radius, rings))[ring].reshape(total.shape)
+    hidden = silent & (usual > SURE_ELECTRONS * gain)
+    stop = ndimage.binary_propagation(ndimage.binary_opening(hidden, np.ones((3, 3))), mask=hidden)
+    return np.asarray(ndimage.binary_dilation(stop, iterations=2)) if stop.any() else np.zeros_like(silent)
 
 
 def _probe(cube: xr.DataArray, probe: xr.DataArray | Array | None, mean: Array) -> tuple[DiskProbe, str]:
