@@ -55,6 +55,7 @@ _PUBLIC: Final = {
     "gap_budget": "polwidgets.analysis.gap_budget",
     "defect_map": "polwidgets.analysis.anomaly",
     "find_disks": "polwidgets.disks.find",
+    "train_disk_network": "polwidgets.disks.fcunet_training",
     "save_point_lists": "polwidgets.disks.point_lists",
     "open_point_lists": "polwidgets.disks.point_lists",
     "strain_map": "polwidgets.analysis.strain",

@@ -25,6 +25,7 @@ BESIDE = {
     ("simulate", "scenes"),
     ("perturb", "cube"),
     ("training", "match"),
+    ("disks", "training"),  # the network's loop and file
     ("models", "match"),
     ("models", "training"),
     ("workflow", "analysis"),
