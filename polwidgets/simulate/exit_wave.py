@@ -44,7 +44,7 @@ def exit_wave(
     scene : Scene
     voltage_kV : float
     sampling_A : float
-        Largest distance of grid points; the box is divided into a number that transforms fast. Two thirds of the wave
+        Largest distance of grid points; the box is divided into an even number that transforms fast. Two thirds of the wave
         numbers that the grid resolves are kept.
     slice_thickness_A : float
         Wanted thickness; the box is cut into the nearest whole number of slices, each scattering in its middle.
@@ -111,9 +111,9 @@ def kept_wave_number(step_A: tuple[float, float]) -> float:
 
 
 def _points(edge_A: float, sampling_A: float) -> int:
-    """Grid points along an edge: enough, and a number that transforms fast."""
+    """Grid points along an edge: enough, even, and a number that transforms fast."""
     # a box made of whole pixels must not gain one by rounding
-    return int(next_fast_len(max(2, int(np.ceil(edge_A / sampling_A - 1e-6))), real=True))
+    return 2 * int(next_fast_len(max(1, int(np.ceil(edge_A / sampling_A / 2 - 1e-6)))))
 
 
 def _shaken(scene: Scene, *, seed: int, number: int) -> NDArray[np.float64]:

@@ -116,7 +116,7 @@ def hrtem_images(
     coords: dict[str, Any] = {dim: (dim, wave[dim].values.reshape(-1, binning).mean(1), {"units": LENGTH}) for dim in ("y", "x")}
     for field in dataclasses.fields(ImagingConditions):
         coords[field.name] = ("image", np.array([getattr(entry, field.name) for entry in conditions], float))
-    return xr.DataArray(images, coords, ("image", "y", "x"), "image", {"voltage_kV": voltage_kV, "seed": seed})
+    return xr.DataArray(images, coords, ("image", "y", "x"), "intensity", {"voltage_kV": voltage_kV, "seed": seed})
 
 
 class _Lens:
