@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ class FCUNetDetector:
         Draws what the passes leave out: the same for every pattern, however a scan is cut into blocks.
     """
 
+    map_name: ClassVar[str] = "structure-factor map"
     height: float = parameter(0.3, "least height of a peak; a sure disk has one", min=0.05, max=0.95, step=0.05)
     certainty: float = parameter(3.0, "standard deviations above the noise", min=0, max=50, step=0.5)
     passes: int = parameter(4, "Monte-Carlo passes", min=1, max=64, step=1)
@@ -71,6 +72,11 @@ class FCUNetDetector:
             for name, empty, shape in (("places", np.nan, (0, 1, 2)), ("certainty", 0.0, (0, 1)), ("strength", 0.0, (0, 1)))
         )
         return Proposals(places, certainty, strength)
+
+    def disk_map(self, patterns: torch.Tensor, probe: DiskProbe, *, good: torch.Tensor, gain: float) -> torch.Tensor:  # noqa: ARG002
+        """Where disks are, as strong as their structure factor; see `polwidgets.disks.base.MapDetector`."""
+        maps, grid = self.maps(patterns, probe, gain=gain)
+        return grid.resampled(maps[:, STRUCTURE])
 
     def maps(self, patterns: torch.Tensor, probe: DiskProbe, *, gain: float) -> tuple[torch.Tensor, NetworkGrid]:
         """What the network sees.

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import grid_sample
 
 ANSCOMBE: Final = 0.375
 MOST_ELECTRONS: Final = 3e6  # a pattern, that the network is trained to
@@ -67,6 +68,18 @@ class NetworkGrid:
             top, left = (each.start + (OVERLAP_PX // 2 if each.start else 0) for each in (rows, columns))
             canvas[..., top : rows.stop, left : columns.stop] = part[..., top - rows.start :, left - columns.start :]
         return canvas
+
+    def resampled(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps of the canvas (pattern, row, column) on the detector's pixels, to be looked at."""
+        middle = (np.array(self.canvas) - 1) / 2
+        down, right = (
+            torch.from_numpy(((np.arange(n) - n // 2) / self.pixel + canvas // 2 - half) / half).to(maps)
+            for n, canvas, half in zip(self.shape, self.canvas, middle, strict=True)
+        )
+        # places from -1 to 1, (right, down)
+        points = torch.stack(torch.meshgrid(down, right, indexing="ij")[::-1], -1).expand(len(maps), -1, -1, -1)
+        found: torch.Tensor = grid_sample(maps[:, None], points, align_corners=True)[:, 0]
+        return found
 
     def on_detector(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Places (..., 2) on the detector from those on the canvas."""
