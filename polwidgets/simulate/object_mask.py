@@ -6,16 +6,17 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from scipy.ndimage import binary_fill_holes
+from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
 from polwidgets.cube.schema import LENGTH, step_of
 from polwidgets.scenes.scene import Scene
 
 RADIUS_A: Final = 1.6  # a little more than half the distance of neighbours in metals
+CLOSING_A: Final = 2.0  # about the distance of lattice rows: an edge is smooth where rows of atoms end
 
 
-def object_mask(scene: Scene, name: str, *, like: xr.DataArray, radius_A: float = RADIUS_A) -> xr.DataArray:
-    """Pixels whose middle is within a radius of one of the object's atoms in projection, holes between them filled.
+def object_mask(scene: Scene, name: str, *, like: xr.DataArray, radius_A: float = RADIUS_A, closing_A: float = CLOSING_A) -> xr.DataArray:
+    """Pixels that an object's atoms cover in projection, gaps and holes between them closed.
 
     Parameters
     ----------
@@ -25,6 +26,9 @@ def object_mask(scene: Scene, name: str, *, like: xr.DataArray, radius_A: float 
     like : DataArray (..., y, x)
         Image or wave of the scene, or a part of one: the mask is on its pixels.
     radius_A : float
+        An atom covers the pixels whose middle is so near.
+    closing_A : float
+        Gaps of up to twice this width are closed; wider holes are closed where the object surrounds them.
 
     Returns
     -------
@@ -51,15 +55,19 @@ def object_mask(scene: Scene, name: str, *, like: xr.DataArray, radius_A: float 
     shape = np.array([like.sizes["y"], like.sizes["x"]])
     places = (places - corner) / steps
     reach = np.ceil(radius_A / steps).astype(int)
-    places = places[((places > -reach - 1) & (places < shape + reach)).all(1)]
+    margin = reach + np.ceil(2 * closing_A / steps).astype(int) + 1
+    places = places[((places > reach - margin) & (places < shape + margin - reach - 1)).all(1)]
     first = np.floor(places).astype(int)
-    covered = np.zeros(shape + 2 * reach + 3, bool)
+    covered = np.zeros(shape + 2 * margin, bool)
     for down in range(-reach[0], reach[0] + 2):
         for right in range(-reach[1], reach[1] + 2):
             pixel = first + np.array([down, right])
             near = (((pixel - places) * steps) ** 2).sum(1) <= radius_A**2
-            row, column = (pixel[near] + reach + 1).T
+            row, column = (pixel[near] + margin).T
             covered[row, column] = True
-    top, left = reach + 1
-    mask = binary_fill_holes(covered[top : top + shape[0], left : left + shape[1]])
+    if closing_A and covered.any():
+        grown = distance_transform_edt(~covered, sampling=steps) <= closing_A
+        # an eroded picture loses its own border, which the margin holds
+        covered |= distance_transform_edt(grown, sampling=steps) > closing_A
+    mask = binary_fill_holes(covered[margin[0] : margin[0] + shape[0], margin[1] : margin[1] + shape[1]])
     return xr.DataArray(mask, {dim: like[dim] for dim in ("y", "x")}, ("y", "x"), "mask")
