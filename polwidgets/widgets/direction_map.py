@@ -7,14 +7,16 @@ from typing import Any, Final
 import numpy as np
 import panel as pn
 import xarray as xr
-from bokeh.models import ColumnDataSource, FactorRange, Range1d
+from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
 from polwidgets.directions import NAMES
 from polwidgets.widgets.arrows import mean_arrows
 from polwidgets.widgets.colors import COLORMAP, direction_colors
 from polwidgets.widgets.form import note
-from polwidgets.widgets.map_style import LEGEND_PX, PROBE_COLOR, class_colors, wheel_legend
+from polwidgets.widgets.map_figures import rgba_pixels
+from polwidgets.widgets.map_style import LEGEND_PX, PROBE_COLOR, wheel_legend
+from polwidgets.widgets.position_figures import ProbabilityBars
 from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
 
@@ -60,15 +62,13 @@ class DirectionMap(View):
         self._marker = ColumnDataSource({"x": [], "y": []})
         plot.scatter("x", "y", source=self._marker, marker="square", size=11, fill_alpha=0, line_color=PROBE_COLOR, line_width=2.5)
         plot.on_event("tap", self._tapped)
-        self._bars, bars = _probability_bars(colormap)
+        self._probabilities = ProbabilityBars(colormap, 130, 125, title="probability")
         self.figure = plot
-        self._panes = pn.pane.Bokeh(plot, margin=2), pn.pane.Bokeh(bars, margin=2)
+        self._panes = pn.pane.Bokeh(plot, margin=2), pn.pane.Bokeh(self._probabilities.figure, margin=2)
         self._readout = note()
         self._layout = pn.Row(
             self._panes[0],
-            pn.Column(
-                pn.pane.HoloViews(wheel_legend(colormap), linked_axes=False), self._panes[1], self._readout, width=LEGEND_PX, margin=0
-            ),
+            pn.Column(pn.pane.Bokeh(wheel_legend(colormap)), self._panes[1], self._readout, width=LEGEND_PX, margin=0),
         )
         state.observe(self.lazily(self._show_probe), "probe")
         self._show_probe()
@@ -83,10 +83,7 @@ class DirectionMap(View):
             raise ValueError(f"the prediction covers {shape} scan positions, the scan {self._shape}; give a map of this scan")
         self._prediction = prediction
         direction, confidence = prediction["direction_deg"].values, prediction["confidence"].values
-        colors = np.rint(255 * direction_colors(direction, confidence, colormap=self._colormap)).astype(np.uint8)
-        opaque = np.full((*colors.shape[:2], 1), 255, np.uint8)
-        pixels = np.ascontiguousarray(np.concatenate([colors, opaque], -1)).view(np.uint32)[..., 0]
-        self._image.data = {"image": [pixels]}
+        self._image.data = {"image": [rgba_pixels(direction_colors(direction, confidence, colormap=self._colormap))]}
         self._segments.data = _arrow_lines(direction, confidence, self._arrow_count)
         attrs = prediction.attrs
         self.figure.title.text = ", ".join(str(attrs[name]).replace("_", " ") for name in ("model", "context") if name in attrs) or "map"
@@ -99,7 +96,7 @@ class DirectionMap(View):
         if self._prediction is not None:
             here = self._prediction.isel(scan_y=row, scan_x=column)
             probability = here["probability"].values
-            self._bars.data = {**self._bars.data, "probability": probability.astype(float)}
+            self._probabilities.show(probability)
             lines.append(
                 f"{NAMES[int(probability.argmax())]}, {float(here['direction_deg']):.0f}°, confidence {float(here['confidence']):.2f}"
             )
@@ -126,21 +123,3 @@ def _arrow_lines(direction: Any, confidence: Any, across: int) -> dict[str, Any]
     ends = np.concatenate([tail, tip - 0.7 * along + aside, tip - 0.7 * along - aside], axis=1)
     tips = np.tile(tip, 3)
     return {"x0": tips[0], "y0": tips[1], "x1": ends[0], "y1": ends[1]}
-
-
-def _probability_bars(colormap: str) -> tuple[ColumnDataSource, Any]:
-    colors = class_colors(colormap)
-    source = ColumnDataSource({"direction": list(colors), "probability": np.zeros(len(colors)), "color": list(colors.values())})
-    plot: Any = figure(
-        y_range=FactorRange(factors=list(colors)[::-1]),
-        x_range=Range1d(start=0, end=1),
-        frame_width=130,
-        frame_height=125,
-        toolbar_location=None,
-        title="probability",
-    )
-    plot.hbar(y="direction", right="probability", height=0.8, color="color", source=source)
-    plot.grid.visible = False
-    plot.title.text_font_size = "9pt"
-    plot.axis.major_label_text_font_size = "8pt"
-    return source, plot

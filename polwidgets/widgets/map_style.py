@@ -1,60 +1,87 @@
-"""How maps look in HoloViews: sizes, tools, colour bars, scale bars and the colour wheel."""
+"""How maps look: sizes, tools, colours, colour bars, scale bars and the colour wheel."""
 
 from __future__ import annotations
 
+import base64
 import functools
+import io
 from typing import Any, Final
 
 import cmap
-import holoviews as hv
 import numpy as np
 import panel as pn
 from bokeh.core.validation import silence
 from bokeh.core.validation.warnings import FIXED_SIZING_MODE
+from bokeh.models import LinearColorMapper
+from bokeh.models.annotations import ColorBar, Metric, ScaleBar
+from bokeh.models.widgets import Div
+from bokeh.plotting import figure
+from PIL import Image
 
 from polwidgets.directions import ANGLES_DEG, NAMES
 from polwidgets.widgets.colors import direction_colors, wheel
 
 SIDE_PX: Final = 215
 LEGEND_PX: Final = 200
+WHEEL_PX: Final = 120
 GLYPHS: Final = ("→", "↗", "↑", "↖", "←", "↙", "↓", "↘")
 PROBE_COLOR: Final = "#00b7ff"
 REGION_COLOR: Final = "#ff5fd2"
 RIGHT_WRONG: Final = "cividis"  # dark is wrong, bright is right: told apart by lightness, not by hue
-INK: Final = "#555555"
+NOT_KNOWN: Final = "#888888"
 
 
 @functools.cache
 def load_extensions() -> None:
-    """Load HoloViews and Panel with their scripts inline, so that nothing is fetched; once a kernel."""
-    hv.extension("bokeh", inline=True, logo=False)
+    """Load Panel with its scripts inline, so that nothing is fetched; once a kernel."""
     pn.extension(inline=True)
-    # HoloViews gives the frame its size, Bokeh would like to hear it of the whole figure
+    # the frame has its size, Bokeh would like to hear it of the whole figure
     silence(FIXED_SIZING_MODE, True)
 
 
-def plain(title: str) -> dict[str, Any]:
-    """Options of every plot."""
-    return {
-        "title": title,
-        "frame_width": SIDE_PX,
-        "default_tools": ["pan", "wheel_zoom", "box_select", "lasso_select", "reset", "save"],
-        "active_tools": [],
-        "toolbar": "above",
-        "autohide_toolbar": True,
-        "fontsize": {"title": "10.5pt", "labels": "9pt", "ticks": "8pt"},
-        "hooks": [_without_logo],
-    }
+def plot(title: str, width: int = SIDE_PX, height: int = SIDE_PX, **options: Any) -> Any:
+    """An empty Bokeh figure whose frame has a size in pixels."""
+    made: Any = figure(
+        title=title,
+        frame_width=width,
+        frame_height=height,
+        **{"tools": "pan,wheel_zoom,reset,save", "toolbar_location": "above", "active_drag": None, **options},
+    )
+    made.toolbar.autohide, made.toolbar.logo = True, None
+    made.grid.visible = False
+    made.title.text_font_size = "10.5pt"
+    made.axis.axis_label_text_font_size, made.axis.major_label_text_font_size = "9pt", "8pt"
+    return made
 
 
-def plane(title: str, unit: str) -> dict[str, Any]:
-    """Options of images whose rows grow downward; with a scale bar where lengths are known."""
-    bar = {"scalebar": True, "scalebar_unit": ("nm", "m"), "scalebar_location": "bottom_left", "scalebar_opts": SCALE_BAR}
-    return {"invert_yaxis": True, "data_aspect": 1, **(bar if unit == "nm" else {}), **plain(title)}
+def color_mapper(colormap: str, limits: tuple[float, float] = (0.0, 1.0)) -> LinearColorMapper:
+    """Colours of values within limits; grey where there is none."""
+    return LinearColorMapper(palette=color_list(colormap), low=limits[0], high=limits[1], nan_color=NOT_KNOWN)
+
+
+def color_bar(colors: LinearColorMapper) -> ColorBar:
+    """The colours' scale, to be laid below a figure."""
+    return ColorBar(color_mapper=colors, height=8, padding=2, margin=4, major_label_text_font_size="8pt", background_fill_alpha=0)
+
+
+def scale_bar(x_range: Any) -> ScaleBar:
+    """A bar of a round length, for axes in nm."""
+    return ScaleBar(
+        range=x_range,
+        unit="nm",
+        dimensional=Metric(base_unit="m"),
+        location="bottom_left",
+        background_fill_alpha=0.65,
+        border_line_alpha=0,
+        padding=3,
+        margin=6,
+        bar_length=0.25,
+        label_text_font_size="8pt",
+    )
 
 
 def color_list(name: str) -> list[str]:
-    """256 colours of a map known to `cmap`, as HoloViews wants them."""
+    """256 colours of a map known to `cmap`, as Bokeh wants them."""
     return [color.hex for color in cmap.Colormap(name).iter_colors(256)]
 
 
@@ -64,43 +91,31 @@ def class_colors(colormap: str) -> dict[str, str]:
     return {f"{glyph} {name}": f"#{bytes(color).hex()}" for glyph, name, color in zip(GLYPHS, NAMES, colors, strict=True)}
 
 
-def wheel_legend(colormap: str) -> hv.Overlay:
-    """The colour wheel with the names of the eight directions around it."""
-    picture = wheel(160, colormap=colormap)[::-1] / 255
-    at = np.linspace(-1, 1, len(picture))
-    ring = hv.RGB((at, at, *np.moveaxis(picture, -1, 0)), vdims=[*hv.RGB.vdims, hv.RGB.alpha_dimension])
+def wheel_legend(colormap: str) -> Div:
+    """The colour wheel with the names of the eight directions around it, in the page's own ink: it is read on dark and on light."""
+    picture = io.BytesIO()
+    Image.fromarray(wheel(2 * WHEEL_PX, colormap=colormap)).save(picture, "PNG")
+    half, at = WHEEL_PX / 2, 0.64 * WHEEL_PX
     angles = np.deg2rad(ANGLES_DEG)
-    names = hv.Labels((1.27 * np.cos(angles), 1.27 * np.sin(angles), list(NAMES))).opts(text_font_size="9pt", text_color=INK)
-    center = hv.Text(0, 0, "sure at\nthe rim").opts(text_font_size="7pt", text_color=INK)
-    return (ring * names * center).opts(
-        xaxis=None,
-        yaxis=None,
-        show_frame=False,
-        frame_width=LEGEND_PX - 30,
-        frame_height=LEGEND_PX - 30,
-        xlim=(-1.5, 1.5),
-        ylim=(-1.5, 1.5),
-        toolbar=None,
-        default_tools=[],
+    names = [
+        f'<text x="{at * x:.1f}" y="{at * y:.1f}">{name}</text>' for name, x, y in zip(NAMES, np.cos(angles), -np.sin(angles), strict=True)
+    ]
+    side = LEGEND_PX - 16
+    return Div(
+        text=f"""
+            <svg role="img" aria-label="Colour wheel: hue is the direction, sure at the rim" width="{side}" height="{side}"
+                viewBox="{-side / 2} {-side / 2} {side} {side}"
+                style="fill: currentColor; font: 12px sans-serif; text-anchor: middle; dominant-baseline: central">
+                <image x="{-half}" y="{-half}" width="{WHEEL_PX}" height="{WHEEL_PX}"
+                    href="data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"/>
+                {"".join(names)}
+                <text y="-6" font-size="9">sure at</text><text y="6" font-size="9">the rim</text>
+            </svg>""",
+        width=side,
+        height=side,
     )
 
 
-def as_status(plot: Any, _: Any) -> None:
-    """Hook: a text in lines that screen readers read out when it changes."""
-    plot.state.styles = {"white-space": "pre-line"}
-    plot.state.html_attributes = {"role": "status", "aria-live": "polite"}
-
-
-def _without_logo(plot: Any, _: Any) -> None:
-    plot.state.toolbar.logo = None
-
-
-COLOR_BAR: Final = {"colorbar": True, "colorbar_position": "bottom", "clabel": " ", "colorbar_opts": {"height": 8, "padding": 2}}
-SCALE_BAR: Final = {
-    "background_fill_alpha": 0.65,
-    "border_line_alpha": 0,
-    "padding": 3,
-    "margin": 6,
-    "bar_length": 0.25,
-    "label_text_font_size": "8pt",
-}
+def status_text(width: int, height: int) -> Div:
+    """Lines of text that screen readers read out when they change."""
+    return Div(width=width, height=height, styles={"white-space": "pre-line"}, html_attributes={"role": "status", "aria-live": "polite"})

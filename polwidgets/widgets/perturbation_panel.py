@@ -16,9 +16,8 @@ from polwidgets.cube.schema import validate
 from polwidgets.perturb.base import Batch, Perturbation, perturbations
 from polwidgets.perturb.presets import PRESETS, preset
 from polwidgets.widgets.form import WIDTH_PX, Form, note, words
-from polwidgets.widgets.linked_maps import SCALES
 from polwidgets.widgets.map_style import load_extensions
-from polwidgets.widgets.picture import Picture, pattern_extent
+from polwidgets.widgets.picture import SCALES, Picture, pattern_extent
 from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
 

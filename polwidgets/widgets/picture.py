@@ -17,6 +17,12 @@ from polwidgets.widgets.geometry import mrad_per_wave_number
 from polwidgets.widgets.map_style import PROBE_COLOR, color_list
 
 SIDE_PX: Final = 200
+SCALES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
+    "linear": lambda values: values,
+    "sqrt": np.sqrt,
+    "log": np.log1p,
+}
+"""How intensities become colours."""
 
 
 class Picture(pn.viewable.Viewer):

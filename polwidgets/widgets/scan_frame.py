@@ -1,11 +1,10 @@
-"""The scan's plane in maps: pixels and lengths, and the HoloViews elements that lie in it. Rows grow downward."""
+"""The scan's plane in maps: pixels and lengths, and the lines that lie in it. Rows grow downward."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TypeAlias
 
-import holoviews as hv
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -13,12 +12,17 @@ from numpy.typing import NDArray
 from polwidgets.cube.schema import UNCALIBRATED
 from polwidgets.widgets.arrows import Arrows
 
-LINE_DIMS: Final = ["x0", "y0", "x1", "y1"]
-INK: Final = "#1a1a1a"
+Lines: TypeAlias = dict[str, NDArray[np.float64]]
+"""Straight lines by their ends x0, y0, x1, y1, each an array (line,)."""
 
 
 class ScanFrame:
     """Rows, columns and their unit: nm where calibrated, since scale bars want a metric unit.
+
+    Parameters
+    ----------
+    scan : DataArray or Dataset
+        A cube or a map, for its scan coords.
 
     Attributes
     ----------
@@ -30,8 +34,6 @@ class ScanFrame:
         Distance of neighbours; a line scan has square pixels.
     bounds : (left, top, right, bottom)
         Edges of the outermost pixels.
-    dims : list of Dimension
-        x and y: maps that share them zoom together.
     """
 
     def __init__(self, scan: xr.DataArray | xr.Dataset) -> None:
@@ -43,7 +45,6 @@ class ScanFrame:
         self.step_x, self.step_y = steps[0] or steps[1] or 1.0, steps[1] or steps[0] or 1.0
         half_x, half_y = self.step_x / 2, self.step_y / 2
         self.bounds = (self.columns[0] - half_x, self.rows[0] - half_y, self.columns[-1] + half_x, self.rows[-1] + half_y)
-        self.dims = [hv.Dimension("scan_x", label="x", unit=self.unit), hv.Dimension("scan_y", label="y", unit=self.unit)]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,30 +65,21 @@ class ScanFrame:
         rows, columns = (places[:, 1] - self.rows[0]) / self.step_y, (places[:, 0] - self.columns[0]) / self.step_x
         return tuple(zip(rows.tolist(), columns.tolist(), strict=True))
 
-    def image(self, values: NDArray[np.float64], name: str) -> hv.Image:
-        """Values (scan_y, scan_x) as an image."""
-        # HoloViews wants the row of the largest y first, and y grows downward
-        return hv.Image(values[::-1], bounds=self.bounds, kdims=self.dims, vdims=[name])
-
-    def colors(self, colors: NDArray[np.float64]) -> hv.RGB:
-        """Colours (scan_y, scan_x, 3) as a picture."""
-        return hv.RGB(colors[::-1], bounds=self.bounds, kdims=self.dims)
-
-    def marker(self, row: int, column: int) -> hv.Segments:
-        """A cross-hair with a square that leaves the position free: one element, since it moves on every map at once."""
+    def cross_hair(self, row: int, column: int) -> Lines:
+        """A cross with a square that leaves the position free."""
         x, y = self.columns[column], self.rows[row]
         left, top, right, bottom = self.bounds
         half_x, half_y = (max(1.0, 0.02 * size) * step for size, step in zip(self.shape[::-1], (self.step_x, self.step_y), strict=True))
         square = [(x - half_x, y - half_y), (x + half_x, y - half_y), (x + half_x, y + half_y), (x - half_x, y + half_y)]
         cross = [(left, y, x - half_x, y), (x + half_x, y, right, y), (x, top, x, y - half_y), (x, y + half_y, x, bottom)]
-        return hv.Segments(cross + _closed(square), kdims=LINE_DIMS)
+        return lines(cross + _closed(square))
 
-    def outline(self, corners: Sequence[tuple[float, float]]) -> hv.Segments:
-        """A region's edge."""
+    def outline(self, corners: Sequence[tuple[float, float]]) -> Lines:
+        """The edge of a region whose corners are (row, column) in scan pixels."""
         places = [(self.columns[0] + self.step_x * column, self.rows[0] + self.step_y * row) for row, column in corners]
-        return hv.Segments(_closed(places), kdims=LINE_DIMS)
+        return lines(_closed(places))
 
-    def arrows(self, arrows: Arrows) -> hv.Segments:
+    def arrows(self, arrows: Arrows) -> Lines:
         """Shaft and two barbs of every arrow; the longest just fits between its neighbours."""
         half = 0.42 * np.diff(np.unique(arrows.row), append=np.inf).min()
         half = half if np.isfinite(half) else 0.42
@@ -95,9 +87,12 @@ class ScanFrame:
         along = half * np.stack([self.step_x * arrows.right, self.step_y * arrows.down])
         aside = 0.4 * np.stack([along[1], -along[0]])
         tip, tail = middle + along, middle - along
-        lines = [np.concatenate([tip, end]) for end in (tail, tip - 0.7 * along + aside, tip - 0.7 * along - aside)]
-        segments = hv.Segments(tuple(np.concatenate(lines, axis=1)), kdims=LINE_DIMS)
-        return segments.opts(color=INK, line_width=1.2, apply_ranges=False)
+        return lines(np.concatenate([np.concatenate([tip, end]).T for end in (tail, tip - 0.7 * along + aside, tip - 0.7 * along - aside)]))
+
+
+def lines(ends: Sequence[tuple[float, float, float, float]] | NDArray[np.float64] = ()) -> Lines:
+    """Lines (x0, y0, x1, y1) as columns; without any, empty ones."""
+    return dict(zip(("x0", "y0", "x1", "y1"), np.asarray(ends, float).reshape(-1, 4).T, strict=True))
 
 
 def _closed(places: list[tuple[float, float]]) -> list[tuple[float, float, float, float]]:

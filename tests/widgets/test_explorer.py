@@ -49,7 +49,7 @@ def test_a_tap_shows_the_probabilities_there(scan, prediction):
     explorer = pw.Explorer(scan, prediction=prediction)
     explorer.map._tapped(type("Tap", (), {"x": 5.2, "y": 16.8}))
     assert explorer.state.probe == (17, 5)
-    np.testing.assert_allclose(explorer.map._bars.data["probability"], prediction["probability"].values[17, 5])
+    np.testing.assert_allclose(explorer.map._probabilities.source.data["probability"], prediction["probability"].values[17, 5])
     assert explorer.map._marker.data == {"x": [5], "y": [17]}
     explorer.map._tapped(type("Tap", (), {"x": -3.0, "y": 2.0}))
     assert explorer.state.probe == (17, 5)
