@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "polwidgets"
 FLOOR = {
     "__init__": 0, "registry": 1, "directions": 1, "electron": 1, "progress": 1, "deformation": 1,
     "cube": 2, "crystal": 2, "simulate": 2, "perturb": 2, "scenes": 2,
-    "disks": 3, "match": 3, "training": 3, "models": 3, "datasets": 3,
+    "disks": 3, "match": 3, "training": 3, "models": 3, "datasets": 3, "segmentation": 3,
     "analysis": 4, "workflow": 4,
     "widgets": 5,
     "app": 6, "cli": 6, "teaching": 6, "__main__": 6,
@@ -27,6 +27,7 @@ BESIDE = {
     ("training", "match"),
     ("disks", "training"),  # the network's loop and file
     ("models", "match"),
+    ("segmentation", "training"),
     ("models", "training"),
     ("workflow", "analysis"),
     ("__main__", "cli"),
