@@ -16,6 +16,8 @@ from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Final, SupportsFloat
 
 if TYPE_CHECKING:
+    import panel as pn
+    import xarray as xr
     from IPython.core.interactiveshell import InteractiveShell
 
 SLIPS: Final = {
@@ -115,6 +117,11 @@ def choose(answer: object, truth: object, *, options: tuple[object, ...], hint: 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by ``%load_ext polwidgets.teaching``."""
+    import holoviews.plotting.bokeh  # noqa: F401, plots are drawn with it, and Panel has brought its scripts
+
+    from polwidgets.widgets.map_style import load_extensions
+
+    load_extensions()
 
     def explain(shell: InteractiveShell, _kind: type, error: BaseException, _trace: TracebackType, **_: object) -> None:
         from IPython.display import display
@@ -146,3 +153,25 @@ def missing_package(error: BaseException) -> str:
         if found and found[1] != "all":
             return f"This needs the package {module!r}: run %pip install 'polwidgets[{found[1]}]' in a cell, then restart the kernel."
     return f"This needs the package {module!r}, which is not installed: run %pip install {module} in a cell, then restart the kernel."
+
+
+def picture(image: xr.DataArray, title: str = "", *, cmap: str = "gray", limits: tuple[float, float] | None = None) -> pn.pane.HoloViews:
+    """A picture of a scan or a pattern as it is held: row 0 at the top, both axes with their units, one pixel as high as wide.
+
+    Parameters
+    ----------
+    image : DataArray (2D)
+        With coords along both dimensions.
+    title : str
+    cmap : str
+    limits : (float, float), optional
+        Darkest and brightest value; by default the image's own.
+    """
+    import holoviews as hv
+    import panel as pn
+
+    down, right = image.dims
+    plane = [hv.Dimension(str(dim), unit=image[dim].attrs.get("units", "")) for dim in (right, down)]
+    drawn = hv.Image((image[right].values, image[down].values, image.values), plane, hv.Dimension("value", range=limits or (None, None)))
+    styled = drawn.opts(title=title, cmap=cmap, invert_yaxis=True, data_aspect=1, frame_width=240, colorbar=True)
+    return pn.pane.HoloViews(styled)  # type: ignore[no-untyped-call]
