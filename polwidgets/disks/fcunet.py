@@ -14,7 +14,7 @@ from torch.nn.functional import max_pool2d
 
 from polwidgets.disks.base import Proposals, disk_detectors
 from polwidgets.disks.fcunet_grid import GRID_PX, MOST_ELECTRONS, NetworkGrid, noise_units
-from polwidgets.disks.fcunet_network import Dropout, FCUNet
+from polwidgets.disks.fcunet_network import Dropout, FCUNet, folded
 from polwidgets.disks.fcunet_training import load_network
 from polwidgets.disks.probe import DiskProbe
 from polwidgets.registry import parameter
@@ -33,12 +33,13 @@ class FCUNetDetector:
     Attributes
     ----------
     height : float
-        Least height of a peak in the network's map of disks, where a sure disk has one.
+        Least height of a peak in the network's map of disks, where a sure disk has one; by which the passes must agree on it.
     certainty : float
-        Standard deviations by which the disk must stand out: of the counting noise, and of what the passes disagree.
+        Standard deviations of the counting noise by which the disk must stand out, less where the passes disagree on its place.
     passes : int
-        Monte-Carlo passes with dropout, over which heights and places are averaged; their spread lowers the certainty. With
-        one pass nothing is left out, and the certainty knows of counting noise alone.
+        Monte-Carlo passes with dropout, over which heights and places are averaged. The spread of heights tells disks from
+        guesses, that of places is part of the certainty. With one pass nothing is left out, and the certainty knows of
+        counting noise alone.
     most : int
         Disks a pattern that are kept.
     weights : str
@@ -129,11 +130,12 @@ class FCUNetDetector:
         fine = torch.stack([_vertex(each, peaks) for each in heights])
         place = torch.stack([peaks.row, peaks.column], -1) + fine.mean(0)
         height = heights[:, peaks.pattern, peaks.row, peaks.column]
+        # a disk that the passes do not agree upon is none
+        agreed = peaks.present & (height.mean(0) - height.std(0, correction=0) > self.height)
         strength, noise = _measured(counts, peaks.pattern, place, radius)
-        relative = noise / strength.clamp(min=1e-6)
-        unsure = relative.square() + (height.std(0, correction=0) / height.mean(0).clamp(min=1e-6)).square()
-        unsure = unsure + (fine.var(0, correction=0).sum(-1) / 2) / radius**2
-        certainty = torch.where(peaks.present, torch.rsqrt(unsure.clamp(min=1e-12)), 0.0)
+        # places are known to the radius over the certainty, by the counts and by the passes
+        unsure = (noise / strength.clamp(min=1e-6)).square() + 0.5 * fine.var(0, correction=0).sum(-1) / radius**2
+        certainty = torch.where(agreed, torch.rsqrt(unsure.clamp(min=1e-12)), 0.0)
         detector = grid.on_detector(place.double().cpu().numpy())
         on = (detector > -0.5).all(-1) & (detector < np.array(grid.shape) - 0.5).all(-1)
         kept = (certainty > self.certainty).cpu().numpy() & on
@@ -161,7 +163,7 @@ def _network(weights: str) -> FCUNet:
         raise FileNotFoundError(
             f"there are no weights {path} for the detector 'fcunet'; train them with polwidgets.train_disk_network, or use 'template'"
         )
-    return load_network(path)[0]
+    return folded(load_network(path)[0])
 
 
 def _grid(probe: DiskProbe, patterns: torch.Tensor) -> NetworkGrid:

@@ -48,7 +48,8 @@ class NetworkGrid:
     @property
     def canvas(self) -> tuple[int, int]:
         """Network pixels, at least one tile."""
-        rows, columns = (max(GRID_PX, 2 * math.ceil(0.5 * n / self.pixel)) for n in self.shape)
+        # a detector that was made to fit does, whatever the last digit says
+        rows, columns = (max(GRID_PX, 2 * math.ceil(0.5 * n / self.pixel - 1e-6)) for n in self.shape)
         return rows, columns
 
     def binned(self, patterns: torch.Tensor) -> torch.Tensor:
