@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from polwidgets.scenes.matter import Array, Matter, join
+from polwidgets.scenes.matter import VACUUM, Array, Matter, join
 from polwidgets.scenes.scene import Scene, check_box, wrapped
 from polwidgets.scenes.transforms import Affine
 from polwidgets.scenes.volumes.base import Volume
@@ -47,7 +47,7 @@ class Piece:
         )
 
 
-def assemble(pieces: Sequence[Piece], box_A: Edges, *, periodic: Repeats, clearance_A: float = 0.0) -> Scene:
+def assemble(pieces: Sequence[Piece], box_A: Edges, *, periodic: Repeats, clearance_A: float = 0.0, names: tuple[str, ...] = ()) -> Scene:
     """The scene that the pieces make.
 
     Parameters
@@ -60,6 +60,8 @@ def assemble(pieces: Sequence[Piece], box_A: Edges, *, periodic: Repeats, cleara
         Along which edges the scene repeats; pieces that stick out there come back on the other side.
     clearance_A : float
         Atoms nearer than this to one of a piece with higher priority give way too.
+    names : tuple of str
+        Names of the scene's objects in the order of their labels; those of the pieces, in their order, where not given.
 
     Raises
     ------
@@ -68,9 +70,11 @@ def assemble(pieces: Sequence[Piece], box_A: Edges, *, periodic: Repeats, cleara
     """
     check_box(box_A)
     box = np.array(box_A, float)
-    empty = [piece.name for piece in pieces if not len(piece.matter)]
-    if not pieces or empty:
-        raise ValueError(f"nothing to put in the scene for {empty or 'it'}: the piece holds no atoms; is its volume empty or too small?")
+    empty = [piece.name for piece in pieces if not len(piece.matter) and piece.matter.phase_names != VACUUM]
+    if empty or not any(len(piece.matter) for piece in pieces):
+        raise ValueError(
+            f"nothing to put in the scene: {empty or 'no piece'} holds no atoms; make the volume larger (`Empty` is for voids)"
+        )
     order = sorted(pieces, key=lambda piece: -piece.priority)
     kept: list[tuple[str, Matter]] = []
     for index, piece in enumerate(order):
@@ -87,7 +91,7 @@ def assemble(pieces: Sequence[Piece], box_A: Edges, *, periodic: Repeats, cleara
         if clearance_A > 0 and kept:
             stays[stays] = ~_near(positions[stays], np.concatenate([matter.positions_A for _, matter in kept]), clearance_A, box, periodic)
         kept.append((piece.name, piece.matter.at(positions).select(stays)))
-    return _scene(kept, tuple(dict.fromkeys(piece.name for piece in pieces)), box_A, periodic)
+    return _scene(kept, names or tuple(dict.fromkeys(piece.name for piece in pieces)), box_A, periodic)
 
 
 def _scene(kept: list[tuple[str, Matter]], names: tuple[str, ...], box_A: Edges, periodic: Repeats) -> Scene:

@@ -65,6 +65,9 @@ class Matter:
         return dataclasses.replace(self, grains=np.full(len(self), grain, np.int64))
 
 
+VACUUM: Final = ("vacuum",)
+"""The phases of nothing: where there is meant to be no atom."""
+
 PER_ATOM: Final = ("numbers", "positions_A", "debye_waller_A2", "phases", "grains")
 
 
@@ -86,12 +89,12 @@ def make_matter(
 
 def nothing() -> Matter:
     """No atoms at all."""
-    return make_matter(np.zeros(0, np.int64), np.zeros((0, 3)), phase="vacuum")
+    return make_matter(np.zeros(0, np.int64), np.zeros((0, 3)), phase=VACUUM[0])
 
 
 def join(parts: Sequence[Matter]) -> Matter:
     """All atoms of several parts, in order; phases of one name become one, grains stay as they are numbered."""
-    names = tuple(dict.fromkeys(name for part in parts for name in part.phase_names)) or ("vacuum",)
+    names = tuple(dict.fromkeys(name for part in parts for name in part.phase_names)) or VACUUM
     renumbered = [np.array([names.index(name) for name in part.phase_names])[part.phases] for part in parts]
     if not parts:
         return nothing()
@@ -108,6 +111,18 @@ def from_ase(atoms: Atoms, *, phase: str = "", grain: int = 0) -> Matter:
         grain=grain,
         debye_waller_A2=atoms.arrays.get("debye_waller_A2"),
     )
+
+
+def molecule(name: str) -> Matter:
+    """A molecule by the name that `ase.build.molecule` knows, ``"CO"`` or ``"C60"``, its middle at the origin."""
+    from ase.build import molecule as build
+
+    try:
+        atoms = build(name)
+    except KeyError as error:
+        raise ValueError(f"no molecule {name!r}; ase.build.molecule knows those of the G2 set, for example CO, H2O, C6H6, C60") from error
+    found = from_ase(atoms, phase=name, grain=NO_GRAIN)
+    return found.at(found.positions_A - found.positions_A.mean(0))
 
 
 def check_atoms(atoms: Any) -> None:

@@ -88,14 +88,14 @@ def polyhedron(planes: ArrayLike) -> Polyhedron:
     return Polyhedron(rows[:, :3] / lengths[:, None], rows[:, 3])
 
 
-def convex_hull(points_A: ArrayLike) -> Polyhedron:
-    """The smallest convex polyhedron around points (point, 3)."""
+def convex_hull(points_A: ArrayLike, *, margin_A: float = 0.0) -> Polyhedron:
+    """The smallest convex polyhedron around points (point, 3), its faces moved outward by a margin."""
     points = np.asarray(points_A, float)
     try:
         planes = np.unique(ConvexHull(points).equations.round(10), axis=0)
     except QhullError as error:
         raise ValueError(f"{len(points)} points span no volume; give at least four that are not in one plane") from error
-    return polyhedron(planes * [1, 1, 1, -1])
+    return polyhedron(planes * [1, 1, 1, -1] + [0, 0, 0, margin_A])
 
 
 def _deepest_point(normals: Array, distances: Array) -> Array:

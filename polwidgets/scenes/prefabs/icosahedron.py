@@ -1,0 +1,34 @@
+"""An icosahedral particle."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from polwidgets.scenes.base import prefabs
+from polwidgets.scenes.matter import Matter, make_matter
+from polwidgets.scenes.metals import METALS
+from polwidgets.scenes.multiply_twinned import icosahedron_sites
+from polwidgets.scenes.particle import Particle
+from polwidgets.scenes.transforms import Affine
+from polwidgets.scenes.volumes.base import Volume
+from polwidgets.scenes.volumes.polyhedron import convex_hull
+
+
+@prefabs.register("icosahedron")
+@dataclasses.dataclass(frozen=True)
+class Icosahedron(Particle):
+    """Mackay's icosahedron of whole shells, as near to the diameter as they come; each of its twenty sectors is a grain."""
+
+    def particle(self, turn: Affine, *, seed: int) -> tuple[Matter, Volume]:  # noqa: ARG002
+        """The central atom at the origin."""
+        metal = METALS[self.element]
+        neighbour = metal.a_A / np.sqrt(2)
+        # the volume of an icosahedron of edge e is 2.182 e^3
+        shells = max(1, round((np.pi / 6 / 2.1817) ** (1 / 3) * self.diameter_A / neighbour))
+        sites = icosahedron_sites(shells)
+        # shells are 0.951 of the edge apart: between both lies the crystal's distance
+        positions = turn.apply(sites.places * neighbour * 1.025)
+        atoms = make_matter(np.full(len(positions), metal.number), positions, phase=f"fcc {self.element}")
+        return dataclasses.replace(atoms, grains=sites.sectors), convex_hull(positions, margin_A=neighbour / 2)
