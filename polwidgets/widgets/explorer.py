@@ -118,7 +118,7 @@ class Explorer(pn.viewable.Viewer):
         return self.prediction
 
     def save(self, path: str | Path) -> None:
-        """Write the session: the state as JSON, and the map that is shown beside it; see `restore`."""
+        """Write the session: state and match as JSON, and the map that is shown beside it; see `restore`."""
         save_session(Path(path), self.state, self.prediction, **self.place())
 
     @classmethod
@@ -130,7 +130,7 @@ class Explorer(pn.viewable.Viewer):
             cube = more.get("scan")
         if cube is None:
             raise ValueError(f"{path} does not know a file of its scan; give the cube: Explorer.restore(path, cube)")
-        explorer = cls(cube, state=state, **{"prediction": prediction, **options})
+        explorer = cls(cube, state=state, **{"prediction": prediction, "specimen": more.get("specimen"), **options})
         explorer.tab = str(more.get("tab", explorer.tab))
         return explorer
 
@@ -138,6 +138,7 @@ class Explorer(pn.viewable.Viewer):
         """Go where a saved session was, on this scan; what is wrong with the text is shown."""
         try:
             more = apply_session(self.state, text)
+            self.specimen = more.get("specimen", self.specimen)
             self.tab = str(more.get("tab", self.tab))
         except ValueError as error:
             self._message.value = str(error)
@@ -149,7 +150,7 @@ class Explorer(pn.viewable.Viewer):
 
     def place(self) -> dict[str, Any]:
         """What a session says besides the state."""
-        return {"scan": None if self.path is None else str(self.path), "tab": self.tab}
+        return {"scan": None if self.path is None else str(self.path), "tab": self.tab, "specimen": self.specimen}
 
     def _shown(self, change: Any) -> None:
         change["owner"].unobserve(self._shown, "reply")

@@ -1,4 +1,4 @@
-"""Sessions: the state of an explorer as a JSON file, with the map that it shows beside it."""
+"""Sessions: the state of an explorer and its match as a JSON file, with the map that it shows beside it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,30 @@ import xarray as xr
 from polwidgets import __version__
 from polwidgets.models.prediction import save_prediction
 from polwidgets.widgets.geometry import choose_detector
+from polwidgets.widgets.session_match import match_from, match_values
 from polwidgets.widgets.view_state import ViewState
 
 
 def session_text(state: ViewState, **more: Any) -> str:
-    """The state, and what else was said, as JSON text."""
+    """The state, and what else was said, as JSON text; a `SpecimenFit` may be among it as ``specimen``."""
     values = {name: getattr(state, name) for name in sorted(state.trait_names())}
-    return json.dumps({"polwidgets": __version__, **more, "state": values}, indent=1)
+    specimen = more.pop("specimen", None)
+    match = {} if specimen is None else {"specimen": match_values(specimen)}
+    return json.dumps({"polwidgets": __version__, **more, "state": values, **match}, indent=1)
 
 
 def apply_session(state: ViewState, text: str) -> dict[str, Any]:
-    """Put a session's state into `state`, all of it or nothing; returns what else the session says."""
+    """Put a session's state into `state`, all of it or nothing; returns what else the session says.
+
+    A match comes back as the `SpecimenFit` it was, under ``specimen``; sessions of before have none.
+    """
     try:
         content = json.loads(text)
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.pop("state").items()}
         # refuses unknown names and values before the living state is touched
         ViewState(**values)
+        if "specimen" in content:
+            content["specimen"] = match_from(content["specimen"])
     except (ValueError, TypeError, KeyError, AttributeError, traitlets.TraitError) as error:
         raise ValueError(f"this is no saved session: {error}; give a file that Explorer.save wrote") from error
     with state.hold_trait_notifications():
