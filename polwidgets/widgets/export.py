@@ -81,20 +81,21 @@ def as_svg(prediction: xr.Dataset) -> bytes:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="14" fill="#3c3c3c">',
             f'<image width="{width * zoom:.1f}" height="{height * zoom:.1f}"',
-            f'style="image-rendering:pixelated" href="{_embedded(pixels)}"/>',
+            f'style="image-rendering:pixelated" href="{embedded(pixels)}"/>',
             '<defs><marker id="tip" orient="auto" refX="4" refY="2" markerWidth="5" markerHeight="4">',
             '<path d="M0,0L5,2L0,4z"/></marker></defs>',
             '<g stroke="#1a1a1a" stroke-width="1.5">',
             *(line.replace("/>", ' marker-end="url(#tip)"/>') for line in lines),
             "</g>",
-            f'<image x="{left:.0f}" width="{WHEEL_PX}" height="{WHEEL_PX}" href="{_embedded(wheel(WHEEL_PX))}"/>',
+            f'<image x="{left:.0f}" width="{WHEEL_PX}" height="{WHEEL_PX}" href="{embedded(wheel(WHEEL_PX))}"/>',
             *text,
             "</svg>",
         ]
     ).encode()
 
 
-def _embedded(pixels: np.ndarray) -> str:
+def embedded(pixels: np.ndarray) -> str:
+    """Pixels (row, column, channel) as the address of a PNG that holds them."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
