@@ -78,6 +78,7 @@ _PUBLIC: Final = {
     "ModelSelector": "polwidgets.widgets.model_selector",
     "SpecimenMatcher": "polwidgets.widgets.specimen_matcher",
     "DiskExplorer": "polwidgets.widgets.disk_explorer",
+    "StrainMaps": "polwidgets.widgets.strain_maps",
 }
 
 __all__ = ["__version__", *_PUBLIC]
