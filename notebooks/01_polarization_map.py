@@ -22,6 +22,7 @@ import polwidgets as pw
 from polwidgets.cube.reduce import mean_pattern
 from polwidgets.directions import angular_difference
 
+hv.extension("bokeh", inline=True, logo=False)
 scan = pw.sample("knn_wall")
 scan
 
