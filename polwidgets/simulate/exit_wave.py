@@ -21,6 +21,8 @@ from polwidgets.simulate.scene_potential import ScenePotential
 
 KEPT: Final = 2 / 3
 """Of the wave numbers that a sampling resolves, what is free of aliasing."""
+EDGE: Final = 0.03
+"""Of the kept wave numbers, over how many the band falls to zero: a sharp edge would ring."""
 
 
 def exit_wave(
@@ -106,8 +108,8 @@ def exit_wave(
 
 
 def kept_wave_number(step_A: tuple[float, float]) -> float:
-    """Largest wave number, 1/angstrom, that multislice keeps on a grid of these steps."""
-    return KEPT / (2 * max(step_A))
+    """Largest wave number, 1/angstrom, that multislice keeps undamped on a grid of these steps."""
+    return (1 - EDGE) * KEPT / (2 * max(step_A))
 
 
 def _points(edge_A: float, sampling_A: float) -> int:
@@ -126,9 +128,11 @@ def _multislice(potential: ScenePotential, edges: tuple[float, float], voltage_k
     """The wave (rows, columns) behind the last slice."""
     rows, columns = potential.grid
     k2 = np.fft.fftfreq(rows, edges[0] / rows)[:, None] ** 2 + np.fft.fftfreq(columns, edges[1] / columns)[None] ** 2
-    kept = k2 < kept_wave_number((edges[0] / rows, edges[1] / columns)) ** 2
+    undamped = kept_wave_number((edges[0] / rows, edges[1] / columns))
+    beyond = np.clip((np.sqrt(k2) / undamped - 1) / (1 / (1 - EDGE) - 1), 0, 1)
+    band = (1 + np.cos(np.pi * beyond)) / 2
     path = -1j * np.pi * wavelength_A(voltage_kV) * potential.thickness_A * k2
-    half, whole = (torch.from_numpy(np.where(kept, np.exp(part * path), 0)).to(potential.device, torch.complex64) for part in (0.5, 1))
+    half, whole = (torch.from_numpy(band * np.exp(part * path)).to(potential.device, torch.complex64) for part in (0.5, 1))
     spectrum = torch.zeros(rows, columns, dtype=torch.complex64, device=potential.device)
     spectrum[0, 0] = rows * columns  # behind half a slice of vacuum a plane wave is what it was
     for index in range(potential.slices):
