@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from html import escape
 from typing import Any, Final
 
 import numpy as np
 import panel as pn
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
 from polwidgets.cube.schema import validate
-from polwidgets.perturb.base import Batch, Perturbation, perturbations
+from polwidgets.perturb.base import Perturbation, perturbations
 from polwidgets.perturb.presets import PRESETS, preset
 from polwidgets.widgets.form import WIDTH_PX, Form, note, words
 from polwidgets.widgets.map_style import load_extensions
+from polwidgets.widgets.perturbation_steps import PerturbationSteps
 from polwidgets.widgets.picture import SCALES, Picture, pattern_extent
 from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
@@ -43,6 +42,7 @@ class PerturbationPanel(View):
         self.cube = validate(cube)
         self.state = ViewState(probe=(cube.sizes["scan_y"] // 2, cube.sizes["scan_x"] // 2)) if state is None else state
         self._forms: list[Form[Perturbation]] = []
+        self._steps = PerturbationSteps(self.cube)
         names = [CUSTOM, *PRESETS]
         self._preset = pn.widgets.Select(label="preset", options=names, width=WIDTH_PX // 2 - 15)
         # the prompt is an option too, so that the same part can be added twice
@@ -86,27 +86,7 @@ class PerturbationPanel(View):
 
     def perturbed(self) -> NDArray[np.float32]:
         """The pattern at the probe after all perturbations, (ky, kx)."""
-        parts, (row, column) = self.parts, self._probe()
-        height, width = self.cube.shape[:2]
-        scanning = any(part.acts_on == "scan" for part in parts)
-        # what moves the probe makes a pattern out of rows around it
-        margins = [part.margin_rows for part in parts]
-        rows = _about(row, sum(margins), height)
-        read = self.cube[rows] if scanning else self.cube[row : row + 1, column : column + 1]
-        patterns = torch.from_numpy(np.array(read.values, np.float32).reshape(-1, *self.cube.shape[2:]))
-        ky, kx = (torch.from_numpy(self.cube[dim].values.astype(np.float32)) for dim in ("ky", "kx"))
-        unknown = torch.full((len(patterns),), torch.nan)
-        batch = Batch(patterns, unknown, ky, kx, scan_shape=(height, width) if scanning else None, first_row=rows.start)
-        generator = torch.Generator().manual_seed(self.state.seed)
-        for place, part in enumerate(parts):
-            batch = part(batch, generator=generator)
-            if margins[place]:
-                rows = _about(row, sum(margins[place + 1 :]), height)
-                needed = slice((rows.start - batch.first_row) * width, (rows.stop - batch.first_row) * width)
-                batch = dataclasses.replace(
-                    batch, patterns=batch.patterns[needed], direction_deg=batch.direction_deg[needed], first_row=rows.start
-                )
-        return batch.patterns[(row - rows.start) * width + column if scanning else 0].numpy()
+        return self._steps.pattern(self.parts, self._probe(), seed=self.state.seed)
 
     def _probe(self) -> tuple[int, int]:
         row, column = self.state.probe
@@ -180,7 +160,3 @@ class PerturbationPanel(View):
 
 
 _BUTTONS: Final = (("↑", "apply it earlier"), ("↓", "apply it later"), ("✕", "remove it"))
-
-
-def _about(row: int, margin: int, height: int) -> slice:
-    return slice(max(0, row - margin), min(height, row + margin + 1))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import polwidgets as pw
 from polwidgets.perturb.base import perturbations
+from polwidgets.widgets.perturbation_steps import PerturbationSteps
 
 
 @pytest.fixture
@@ -72,3 +75,15 @@ def test_out_of_sight_nothing_is_drawn(panel):
 def test_an_unknown_part_is_said_not_raised(panel):
     panel.state.perturbations = ('{"perturbation": "nonsense"}',)
     assert "unknown perturbation" in panel._trouble.value
+
+
+@pytest.mark.parametrize("changed", [0, 4, 9])
+def test_what_is_kept_between_two_moves_of_a_slider_changes_nothing(scan, changed):
+    parts = list(pw.preset("experiment_scan"))
+    steps = PerturbationSteps(scan)
+    steps.pattern(parts, (5, 7), seed=3)
+    name = next(field.name for field in dataclasses.fields(parts[changed]) if isinstance(getattr(parts[changed], field.name), float))
+    parts[changed] = dataclasses.replace(parts[changed], **{name: 0.9 * getattr(parts[changed], name)})
+    afresh = PerturbationSteps(scan).pattern(parts, (5, 7), seed=3)
+    np.testing.assert_array_equal(steps.pattern(parts, (5, 7), seed=3), afresh)
+    np.testing.assert_array_equal(steps.pattern(parts[:-1], (5, 7), seed=3), PerturbationSteps(scan).pattern(parts[:-1], (5, 7), seed=3))
