@@ -22,6 +22,7 @@ from polwidgets.registry import parameter
 SHIPPED: Final = Path(__file__).parents[1] / "data" / "weights" / "fcunet.safetensors"
 BATCH: Final = 16  # patterns at once
 RING_PX: Final = 1.5  # of background around a disk, on the network's grid
+SPREAD: Final = 15.0  # error of a place over the spread of passes, measured on the crystals that training was validated on
 DISKS, STRUCTURE = 0, 1  # the network's maps
 
 
@@ -33,13 +34,12 @@ class FCUNetDetector:
     Attributes
     ----------
     height : float
-        Least height of a peak in the network's map of disks, where a sure disk has one; by which the passes must agree on it.
+        Least height of a peak in the network's map of disks, where a sure disk has one.
     certainty : float
-        Standard deviations of the counting noise by which the disk must stand out, less where the passes disagree on its place.
+        Standard deviations of the counting noise by which the disk must stand out; less where the passes disagree on its place.
     passes : int
-        Monte-Carlo passes with dropout, over which heights and places are averaged. The spread of heights tells disks from
-        guesses, that of places is part of the certainty. With one pass nothing is left out, and the certainty knows of
-        counting noise alone.
+        Monte-Carlo passes with dropout, over which heights and places are averaged; the spread of places lowers the
+        certainty. With one pass nothing is left out, and the certainty knows of counting noise alone.
     most : int
         Disks a pattern that are kept.
     weights : str
@@ -49,7 +49,7 @@ class FCUNetDetector:
     """
 
     map_name: ClassVar[str] = "structure-factor map"
-    height: float = parameter(0.3, "least height of a peak; a sure disk has one", min=0.05, max=0.95, step=0.05)
+    height: float = parameter(0.5, "least height of a peak; a sure disk has one", min=0.05, max=0.95, step=0.05)
     certainty: float = parameter(3.0, "standard deviations above the noise", min=0, max=50, step=0.5)
     passes: int = parameter(4, "Monte-Carlo passes", min=1, max=64, step=1)
     most: int = parameter(128, "most disks a pattern", min=4, max=400, step=1)
@@ -66,7 +66,7 @@ class FCUNetDetector:
     ) -> Proposals:
         """Propose disks; see `polwidgets.disks.base.DiskDetector`."""
         grid = _grid(probe, patterns)
-        parts = [self._part(part, probe, grid, gain) for part in torch.split(patterns, BATCH)]
+        parts = [self._part(part, probe, grid, gain) for part in torch.split(patterns.float(), BATCH) if len(part)]
         widest = max((part.places.shape[1] for part in parts), default=1)
         places, certainty, strength = (
             np.concatenate([_padded(getattr(part, name), widest, empty) for part in parts] or [np.empty(shape)])
@@ -98,13 +98,13 @@ class FCUNetDetector:
             Its pixels; ``grid.on_detector`` takes places to the detector.
         """
         grid = _grid(probe, patterns)
-        counts = [grid.binned(part) / gain for part in torch.split(patterns, BATCH)]
+        counts = [grid.binned(part) / gain for part in torch.split(patterns.float(), BATCH)]
         return torch.cat([self._maps(part, probe, grid).mean(0) for part in counts]), grid
 
     @torch.inference_mode()
     def _maps(self, counts: torch.Tensor, probe: DiskProbe, grid: NetworkGrid) -> torch.Tensor:
         """Maps of every pass (pass, pattern, 2, row, column)."""
-        network = _network(self.weights)
+        network = _network(self.weights, str(counts.device))
         total = counts.sum((1, 2), keepdim=True).clamp(min=1)
         seen = noise_units(counts * (MOST_ELECTRONS / total).clamp(max=1))
         image = grid.binned(torch.from_numpy(probe.image).to(counts))
@@ -129,13 +129,11 @@ class FCUNetDetector:
         peaks = _peaks(mean, max(1, round(1.1 * radius)), self.height, self.most)
         fine = torch.stack([_vertex(each, peaks) for each in heights])
         place = torch.stack([peaks.row, peaks.column], -1) + fine.mean(0)
-        height = heights[:, peaks.pattern, peaks.row, peaks.column]
-        # a disk that the passes do not agree upon is none
-        agreed = peaks.present & (height.mean(0) - height.std(0, correction=0) > self.height)
         strength, noise = _measured(counts, peaks.pattern, place, radius)
-        # places are known to the radius over the certainty, by the counts and by the passes
-        unsure = (noise / strength.clamp(min=1e-6)).square() + 0.5 * fine.var(0, correction=0).sum(-1) / radius**2
-        certainty = torch.where(agreed, torch.rsqrt(unsure.clamp(min=1e-12)), 0.0)
+        # a place is known to the radius over the certainty
+        spread = SPREAD * (0.5 * fine.var(0, correction=0).sum(-1)).sqrt() / radius
+        unsure = torch.hypot(noise / strength.clamp(min=1e-6), spread)
+        certainty = torch.where(peaks.present & (strength > 0), 1 / unsure.clamp(min=1e-6), 0.0)
         detector = grid.on_detector(place.double().cpu().numpy())
         on = (detector > -0.5).all(-1) & (detector < np.array(grid.shape) - 0.5).all(-1)
         kept = (certainty > self.certainty).cpu().numpy() & on
@@ -157,13 +155,13 @@ class _Peaks(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4)
-def _network(weights: str) -> FCUNet:
+def _network(weights: str, device: str) -> FCUNet:
     path = SHIPPED if weights == "shipped" else Path(weights)
     if not path.is_file():
         raise FileNotFoundError(
             f"there are no weights {path} for the detector 'fcunet'; train them with polwidgets.train_disk_network, or use 'template'"
         )
-    return folded(load_network(path)[0])
+    return folded(load_network(path)[0]).to(device)
 
 
 def _grid(probe: DiskProbe, patterns: torch.Tensor) -> NetworkGrid:

@@ -104,9 +104,9 @@ class FCUNet(nn.Module):
         probe : tensor (n or 1, row, column)
             Square root of the probe, centred on pixel ``n // 2``, its squares of unit sum.
         dropout : Dropout, optional
-            What is left out in this pass; nothing without it.
+            Leaves out coarsest and finest features, in training; nothing without it.
         """
-        return self.read(self.look(patterns, probe), dropout)
+        return self._maps(self.head.up(self.look(patterns, probe), dropout, dropout))
 
     def look(self, patterns: torch.Tensor, probe: torch.Tensor) -> list[torch.Tensor]:
         """What all passes have in common: the filtered spectra, and the head's way down to its coarsest level."""
@@ -125,8 +125,15 @@ class FCUNet(nn.Module):
         return self.head.down(functional.pixel_unshuffle(maps * torch.rsqrt(1 + maps.abs()), 2))
 
     def read(self, levels: list[torch.Tensor], dropout: Dropout | None = None) -> torch.Tensor:
-        """The head's way up, once more for every pass."""
-        return functional.pixel_shuffle(self.maps(self.head.up(levels, dropout)), 2)
+        """The head's way up, once more for every Monte-Carlo pass.
+
+        A pass leaves out coarsest features alone. Without some of the finest ones every peak changes its height by a tenth,
+        sure or not, and the spread of passes tells nothing.
+        """
+        return self._maps(self.head.up(levels, dropout, None))
+
+    def _maps(self, features: torch.Tensor) -> torch.Tensor:
+        return functional.pixel_shuffle(self.maps(features), 2)
 
 
 def folded(network: FCUNet) -> FCUNet:
@@ -183,7 +190,7 @@ class _UNet(nn.Module):
         self.leave = nn.ModuleList(_Block(here, here, convolution, parts, 1) for here in channels[:-1])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return self.up(self.down(features))
+        return self.up(self.down(features), None, None)
 
     def down(self, features: torch.Tensor) -> list[torch.Tensor]:
         """Features of every level, the finest first."""
@@ -194,14 +201,12 @@ class _UNet(nn.Module):
             levels.append(features)
         return levels
 
-    def up(self, levels: list[torch.Tensor], dropout: Dropout | None = None) -> torch.Tensor:
-        """Features at the finest level."""
-        leave_out = dropout or nn.Identity()
-        features = leave_out(levels[-1])
+    def up(self, levels: list[torch.Tensor], coarsest: Dropout | None, finest: Dropout | None) -> torch.Tensor:
+        """Features at the finest level, some of the coarsest and of the finest left out."""
+        features = coarsest(levels[-1]) if coarsest else levels[-1]
         for rise, leave, beside in zip(reversed(self.rise), reversed(self.leave), reversed(levels[:-1]), strict=True):
             features = leave(beside + functional.interpolate(rise(features), scale_factor=2))
-        found: torch.Tensor = leave_out(features)
-        return found
+        return finest(features) if finest else features
 
 
 def _spectra(patterns: torch.Tensor, probe: torch.Tensor) -> torch.Tensor:
