@@ -20,11 +20,13 @@ from polwidgets.disks.probe import TABLE_PX, DiskProbe
 
 DEGREE: Final = 3
 POWERS: Final = tuple((i, order - i) for order in range(DEGREE + 1) for i in range(order + 1))
+ORDERS: Final = torch.tensor([sum(power) for power in POWERS])
 PRIOR: Final = 2.0  # standard deviation of the polynomial's terms over the mean
 STIFF: Final = 0.15  # the same at first, when places are still unknown
 BORDER_PX: Final = 3.0  # of background around a disk
+FINE_PX: Final = 0.002  # so fine that the nearest entry of a table will do
 PLANE: Final = 3  # terms of the background: level and slopes, those of order 0 and 1
-CHUNK: Final = 64  # disks at once: what they need stays in the processor's cache
+CHUNK: Final = 128  # disks at once: what they need stays in the processor's cache
 FLOOR: Final = 0.3  # electrons a pixel: least variance
 
 
@@ -71,8 +73,9 @@ class DiskFit:
         self._probe, self._gain = probe, gain
         self._reach = min(probe.radius_px + BORDER_PX, clear_px)
         self._shape = torch.from_numpy(probe.shape).to(patterns)
-        self._tables = torch.from_numpy(np.stack([probe.profile, probe.slope])).to(patterns)
-        self._order = torch.tensor([float(sum(power)) for power in POWERS]).to(patterns)
+        radii = np.arange(0, (len(probe.profile) - 1) * TABLE_PX, FINE_PX)
+        known = np.arange(len(probe.profile)) * TABLE_PX
+        self._tables = torch.from_numpy(np.stack([np.interp(radii, known, each) for each in (probe.profile, probe.slope)])).to(patterns)
         self._derivatives = torch.from_numpy(np.stack([_derivative(axis) for axis in (0, 1)])).to(patterns) / probe.radius_px
         # a place is up to half a pixel's diagonal from the middle of its window
         farthest = self._reach * float(np.linalg.norm(np.linalg.inv(probe.shape), 2)) + 0.71
@@ -96,39 +99,48 @@ class DiskFit:
 
     def _part(self, index: torch.Tensor, places: torch.Tensor, coefficients: torch.Tensor | None, prior: float) -> tuple[torch.Tensor, ...]:
         data, good, offset = self._gather(index, places)
-        distance = torch.linalg.vector_norm(offset, dim=-1)
-        good = good & (distance < self._reach)
-        profile, slope = self._look_up(distance)
-        steepness = slope / distance.clamp(min=1e-3)
-        scaled = offset / self._probe.radius_px
-        terms = _monomials(scaled[..., 0], scaled[..., 1])
-        # the gradient of a term of order n along the radius is n times the term (Euler)
-        radial = profile[..., None] - self._probe.edge_px**2 * self._order * steepness[..., None]
-        basis = torch.cat([terms * radial, terms[..., :PLANE]], -1)
+        distance = (offset[:, 0] ** 2 + offset[:, 1] ** 2).sqrt()
+        good &= distance < self._reach
+        nearest = (distance * (1 / FINE_PX)).long().clamp_(max=self._tables.shape[1] - 1)
+        profile = self._tables[0][nearest]
+        steepness = self._tables[1][nearest] / distance.clamp(min=1e-3)
+        terms = _monomials(offset / self._probe.radius_px)
+        basis = self._basis(terms, profile, steepness)
         if coefficients is None:
             expected, mean = data, (data * good).amax(1)
         else:
-            expected, mean = (basis @ coefficients[..., None])[..., 0], coefficients[:, 0]
-        weight = good / (self._gain * expected.clamp(min=FLOOR * self._gain))
-        weighted = basis * weight[..., None]
-        tightness = (self._order > 0) / (prior * mean.clamp(min=self._gain)[:, None]) ** 2 + 1e-9
-        normal = weighted.mT @ basis + torch.diag_embed(torch.nn.functional.pad(tightness, (0, PLANE), value=1e-9))
+            expected, mean = _combined(coefficients, basis), coefficients[:, 0]
+        weight = good / (self._gain * expected).clamp(min=FLOOR * self._gain**2)
+        weighted = basis * weight[:, None]
+        tightness = (ORDERS > 0).to(data) / (prior * mean.clamp(min=self._gain)[:, None]) ** 2 + 1e-9
+        normal = weighted @ basis.mT + torch.diag_embed(torch.nn.functional.pad(tightness, (0, PLANE), value=1e-9))
         inverse = torch.linalg.inv(normal.double()).to(normal)
-        coefficients = (inverse @ (weighted.mT @ data[..., None]))[..., 0]
-        residual = data - (basis @ coefficients[..., None])[..., 0]
+        coefficients = (inverse @ (weighted @ data[..., None]))[..., 0]
+        residual = data - _combined(coefficients, basis)
         inside = coefficients[:, :-PLANE]
-        filling = (terms @ inside[..., None])[..., 0]
-        lower = len(self._derivatives[0])
-        tilt = terms[..., :lower] @ torch.einsum("xlt,dt->dlx", self._derivatives, inside)
+        filling = _combined(inside, terms)
+        tilt = torch.einsum("xlt,dt->dxl", self._derivatives, inside) @ terms[:, : self._derivatives.shape[1]]
         # the place moves opposite to the offset, which the matrix takes to the circle
-        change = ((filling * steepness)[..., None] * offset - tilt * profile[..., None]) @ self._shape
-        moved = change * weight[..., None]
-        gradient = (moved.mT @ residual[..., None])[..., 0]
-        mixed = moved.mT @ basis
-        information = moved.mT @ change - mixed @ inverse @ mixed.mT
-        freedom = (good.sum(1) - basis.shape[-1]).clamp(min=1)
+        change = self._shape.T @ ((filling * steepness)[:, None] * offset - tilt * profile[:, None])
+        moved = change * weight[:, None]
+        gradient = (moved @ residual[..., None])[..., 0]
+        mixed = moved @ basis.mT
+        information = moved @ change.mT - mixed @ inverse @ mixed.mT
+        freedom = (good.sum(1) - basis.shape[1]).clamp(min=1)
         misfit = (weight * residual**2).sum(1) / freedom
         return gradient, information, coefficients, misfit, (filling * profile).sum(1)
+
+    def _basis(self, terms: torch.Tensor, profile: torch.Tensor, steepness: torch.Tensor) -> torch.Tensor:
+        """The polynomial's terms behind the edge, and the background's plane, (disk, term, pixel)."""
+        count = terms.shape[1]
+        basis = torch.empty(len(terms), count + PLANE, terms.shape[2], dtype=terms.dtype, device=terms.device)
+        for order in range(DEGREE + 1):
+            # the gradient of a term of order n along the radius is n times the term (Euler)
+            radial = profile - (self._probe.edge_px**2 * order) * steepness if order else profile
+            first, end = order * (order + 1) // 2, (order + 1) * (order + 2) // 2
+            torch.mul(terms[:, first:end], radial[:, None], out=basis[:, first:end])
+        basis[:, count:] = terms[:, :PLANE]
+        return basis
 
     def _gather(self, index: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Pixels around places: intensity, whether they count, and offset from the place on the probe's circle."""
@@ -137,16 +149,8 @@ class DiskFit:
         corner = torch.minimum(corner, torch.tensor([rows, columns], device=places.device) - 1 - self._margin)
         first = (index * rows + corner[:, 0]) * columns + corner[:, 1]
         flat = first[:, None] + (self._window[:, 0] * columns + self._window[:, 1])
-        offset = self._window.to(places) + (corner - self._margin - places)[:, None]
-        return self._patterns.view(-1)[flat], self._good.view(-1)[flat], offset @ self._shape.T
-
-    def _look_up(self, distance: torch.Tensor) -> torch.Tensor:
-        """Profile and slope at distances, by linear interpolation."""
-        place = (distance / TABLE_PX).clamp(max=self._tables.shape[1] - 2)
-        low = place.long()
-        rest = place - low
-        values: torch.Tensor = self._tables[:, low] * (1 - rest) + self._tables[:, low + 1] * rest
-        return values
+        offset = self._window.T.to(places) + (corner - self._margin - places)[..., None]
+        return self._patterns.view(-1)[flat], self._good.view(-1)[flat], self._shape @ offset
 
 
 def fit_places(fit: DiskFit, index: torch.Tensor, places: torch.Tensor, *, steps: int = 4) -> tuple[torch.Tensor, DiskLikelihood]:
@@ -161,13 +165,18 @@ def fit_places(fit: DiskFit, index: torch.Tensor, places: torch.Tensor, *, steps
     return places, likelihood
 
 
-def _monomials(down: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """All of `POWERS`, in their order, along a new last axis."""
-    rows, columns = [torch.ones_like(down), down], [torch.ones_like(right), right]
-    for _ in range(2, DEGREE + 1):
-        rows.append(rows[-1] * down)
-        columns.append(columns[-1] * right)
-    return torch.stack([rows[i] * columns[j] for i, j in POWERS], -1)
+def _monomials(offset: torch.Tensor) -> torch.Tensor:
+    """All of `POWERS`, in their order, of offsets (disk, 2, pixel): (disk, term, pixel)."""
+    terms = torch.empty(len(offset), len(POWERS), offset.shape[2], dtype=offset.dtype, device=offset.device)
+    terms[:, 0] = 1
+    for place, (down, right) in enumerate(POWERS[1:], 1):
+        axis = 0 if down else 1
+        torch.mul(terms[:, POWERS.index((down - (axis == 0), right - (axis == 1)))], offset[:, axis], out=terms[:, place])
+    return terms
+
+
+def _combined(coefficients: torch.Tensor, terms: torch.Tensor) -> torch.Tensor:
+    return (coefficients[:, None] @ terms)[:, 0]
 
 
 def _derivative(axis: int) -> NDArray[np.float64]:

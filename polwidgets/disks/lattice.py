@@ -114,7 +114,7 @@ def nearest_basis(vectors: Array, reference: Array) -> Array:
     found = np.asarray(steps @ vectors)
     with np.errstate(invalid="ignore"):
         same = np.abs(np.round(np.linalg.det(steps))) == 1
-    same &= np.abs(found - reference).max((-1, -2)) <= LARGEST_CHANGE * np.linalg.norm(reference, axis=1).min()
+    same &= np.abs(found - reference).max((-1, -2)) <= LARGEST_CHANGE * np.linalg.norm(reference, axis=-1).min(-1)
     return np.where(same[..., None, None], found, np.nan)
 
 
@@ -148,17 +148,22 @@ def _indexed(places: Array, weights: Array, basis: Array, tolerance: float) -> t
         off = np.linalg.norm(places - origin - steps @ vectors, axis=1)
         on = (off < tolerance) & (distance < growth * reach)
         design = np.column_stack([np.ones(on.sum()), steps[on]])
-        if on.sum() < 4 or np.linalg.matrix_rank(design) < 3:
+        if not _spans(design):
             continue
-        root = np.sqrt(weights[on, None])
-        solution = np.linalg.lstsq(design * root, places[on] * root, rcond=None)[0]
+        weighted = design.T * weights[on]
+        solution = np.linalg.solve(weighted @ design, weighted @ places[on])
         origin, vectors = solution[0], solution[1:]
         if abs(np.linalg.det(vectors) / np.linalg.det(basis) - 1) > 0.5:
             return None
-    if on.sum() < 4 or np.linalg.matrix_rank(np.column_stack([np.ones(on.sum()), steps[on]])) < 3:
+    if not _spans(design):
         return None
     rest = np.arange(len(places)) != strongest
     return origin, vectors, float(weights[on & rest].sum() / weights[rest].sum()), int(on.sum())
+
+
+def _spans(design: Array) -> bool:
+    """Whether so many disks with these indices fix a lattice: the Gram determinant of integers is an integer."""
+    return len(design) >= 4 and bool(np.linalg.det(design.T @ design) > 0.5)
 
 
 def _differences(places: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, Array]:

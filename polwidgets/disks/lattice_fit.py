@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from polwidgets.disks.disk_fit import PRIOR, DiskFit, DiskLikelihood
-from polwidgets.disks.lattice import Lattices
 
 Array = NDArray[np.float64]
 
 # standard deviations of the insides' terms, step by step: held stiff while places are unknown, else a disk lit on one
 # side is taken for a whole one elsewhere
 PRIORS: Final = (0.05, 0.1, 0.3, PRIOR, PRIOR)
+FREE: Final = (0.3, 1.0, PRIOR, PRIOR, PRIOR)  # where places are known to about half a pixel
 TRUSTING: Final = 3  # steps in which every disk has its full say
 TRUSTED: Final = 6.0  # squared deviations beyond which a disk loses its say
 SYSTEMATIC_PX: Final = 0.02  # what the model of a disk leaves out
@@ -36,12 +36,21 @@ class LatticeFit:
         Mean squared deviation of the disks from the lattice over what their errors let expect: 1 where all is well.
     count : array (pattern,)
         Disks that had a say.
+    misfit : array (pattern,)
+        Mean of the disks' chi-squares over their degrees of freedom.
     """
 
     parameters: Array
     covariance: Array
     deviation: Array
     count: NDArray[np.int64]
+    misfit: Array
+
+    def improved(self, other: LatticeFit) -> LatticeFit:
+        """Pattern by pattern, whichever fits the disks better."""
+        better = other.misfit < self.misfit
+        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self))
+        return LatticeFit(*(np.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old) for old, new in pairs))
 
 
 class FixedDisks:
@@ -63,28 +72,31 @@ class FixedDisks:
         return DiskLikelihood(gradient, self._information, ones[:, None], ones, ones)
 
 
-def fit_lattice(fit: DiskFit | FixedDisks, lattices: Lattices, indices: Array, present: NDArray[np.bool_]) -> LatticeFit:
+def fit_lattice(
+    fit: DiskFit | FixedDisks, start: Array, indices: Array, present: NDArray[np.bool_], *, priors: tuple[float, ...] = PRIORS
+) -> LatticeFit:
     """Most likely lattice given every disk's likelihood.
 
     Parameters
     ----------
     fit : DiskFit or FixedDisks
         The likelihood of every disk in `present`, row by row.
-    lattices : Lattices
-        Where to start, for patterns that have one.
+    start : array (pattern, 6)
+        Parameters to start from; NaN in patterns that have no disks.
     indices : array (pattern, disk, 2)
         Lattice points whose disks are looked at.
     present : bool array (pattern, disk)
         False pads patterns with fewer disks.
+    priors : tuple of float
+        Standard deviation of the insides' terms, step by step.
     """
     index, slot = np.nonzero(present)
     patterns = len(present)
-    start = np.concatenate([lattices.origin, lattices.vectors.reshape(-1, 4)], 1)
     parameters = torch.from_numpy(np.nan_to_num(start))
     design = torch.from_numpy(_design(indices[index, slot]))
     owner = torch.from_numpy(index)
     coefficients = None
-    for step, prior in enumerate(PRIORS):
+    for step, prior in enumerate(priors):
         places = torch.einsum("dij,dj->di", design, parameters[owner])
         likelihood = fit.at(owner, places.float(), coefficients, prior)
         coefficients = likelihood.coefficients
@@ -92,7 +104,7 @@ def fit_lattice(fit: DiskFit | FixedDisks, lattices: Lattices, indices: Array, p
         normal = _summed(owner, patterns, design.mT @ information @ design)
         side = _summed(owner, patterns, (design.mT @ gradient[..., None])[..., 0])
         covariance = torch.linalg.inv(normal + 1e-6 * torch.eye(6, dtype=normal.dtype))
-        if step < len(PRIORS) - 1:
+        if step < len(priors) - 1:
             move = (covariance @ side[..., None])[..., 0]
             # no disk may jump: the basis is multiplied by indices of a few
             longest = move.abs().amax(1, keepdim=True) * 2
@@ -100,7 +112,10 @@ def fit_lattice(fit: DiskFit | FixedDisks, lattices: Lattices, indices: Array, p
     count = _summed(owner, patterns, say)
     freedom = (2 * count - 6).clamp(min=1)
     spread = _summed(owner, patterns, say * deviation) / freedom
-    return LatticeFit(parameters.cpu().numpy(), covariance.cpu().numpy(), spread.cpu().numpy(), count.round().long().cpu().numpy())
+    disks = torch.bincount(owner, minlength=patterns)
+    misfit = torch.where(disks > 0, _summed(owner, patterns, likelihood.misfit.double()) / disks.clamp(min=1), torch.inf)
+    results = (parameters, covariance, spread, count.round().long(), misfit)
+    return LatticeFit(*(each.cpu().numpy() for each in results))
 
 
 def _weighed(likelihood: DiskLikelihood, *, trusting: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from polwidgets.disks.base import DiskDetector, Proposals
 from polwidgets.disks.disk_fit import DiskFit, fit_places
-from polwidgets.disks.lattice import Lattices, fit_lattices
-from polwidgets.disks.lattice_fit import FixedDisks, LatticeFit, fit_lattice
+from polwidgets.disks.lattice import Lattices, fit_lattices, nearest_basis
+from polwidgets.disks.lattice_fit import FREE, FixedDisks, LatticeFit, fit_lattice
 from polwidgets.disks.preparation import Preparation
 
 Array = NDArray[np.float64]
 Refine: TypeAlias = Literal["lattice", "disks", "none"]
 """Fit one lattice to all disks of a pattern; fit every disk by itself; take the detector's places."""
+DOUBTFUL: Final = 1.7  # squared deviations of disks from their lattice over what is expected, from which on it is tried again
 BLOCK_BYTES: Final = 2**20  # ten patterns or so: a disk fit is long for its bytes
 
 
@@ -85,7 +86,9 @@ def measure_lattices(patterns: NDArray[Any], preparation: Preparation, detector:
         if refine == "disks":
             places, alone = fit_places(likelihood, torch.from_numpy(index), torch.from_numpy(found.places[index, slot]).float())
             likelihood = FixedDisks(places.double(), alone.information.double() / alone.misfit.double().clamp(min=1)[:, None, None])
-    fit = fit_lattice(likelihood, lattices, indices, on)
+    fit = fit_lattice(likelihood, np.concatenate([lattices.origin, lattices.vectors.reshape(-1, 4)], 1), indices, on)
+    if isinstance(likelihood, DiskFit):
+        fit = _tried_again(fit, likelihood, found, lattices, indices, on, preparation)
     lost = 1 - good.numpy().mean((1, 2)) / max(preparation.good_pixels.mean(), 1e-9)
     return MeasuredBlock(lattices, fit, np.isfinite(found.places[..., 0]).sum(1), lost)
 
@@ -108,6 +111,27 @@ def _matched(found: Proposals, lattices: Lattices, tolerance: float) -> tuple[Ar
     indices = np.round(offset @ inverse)
     off = np.linalg.norm(offset - indices @ lattices.vectors, axis=-1)
     return np.nan_to_num(indices), off < tolerance
+
+
+def _tried_again(
+    fit: LatticeFit, likelihood: DiskFit, found: Proposals, lattices: Lattices, indices: Array, on: NDArray[np.bool_],
+    preparation: Preparation,
+) -> LatticeFit:  # fmt: skip
+    """Doubtful fits, from elsewhere: a disk that is lit on one side alone is proposed, and held, up to two pixels off."""
+    assert preparation.basis is not None
+    doubtful = np.asarray((fit.deviation > DOUBTFUL) & (fit.count > 0))
+    if not doubtful.any():
+        return fit
+    again = on & doubtful[:, None]
+    # the lattice of the scan through the strongest disk, then what came of it, with insides that are free
+    strongest = np.argmax(np.where(again, found.certainty, -1), 1)[:, None, None]
+    place, index = (np.take_along_axis(each, strongest, 1)[:, 0] for each in (found.places, indices))
+    usual = nearest_basis(np.broadcast_to(preparation.basis, lattices.vectors.shape), lattices.vectors)
+    elsewhere = np.concatenate([place - (index[:, None] @ usual)[:, 0], usual.reshape(-1, 4)], 1)
+    for start in (elsewhere, fit.parameters):
+        known = np.asarray(np.isfinite(start).all(1))
+        fit = fit.improved(fit_lattice(likelihood, start, indices, again & known[:, None], priors=FREE))
+    return fit
 
 
 def _clear(preparation: Preparation) -> float:

@@ -7,7 +7,6 @@ from typing import ClassVar, Final, Literal
 
 import numpy as np
 import torch
-from torch.nn.functional import max_pool2d
 
 from polwidgets.disks.base import Proposals, disk_detectors
 from polwidgets.disks.probe import DiskProbe
@@ -52,8 +51,7 @@ class TemplateDetector:
         certainty = strength / torch.sqrt(noise + (kernel**2).sum() * gain**2)
         peaks = strength if self.correlation == "cross" else _correlate(spectrum, kernel, patterns.shape, POWER[self.correlation])
         reach = max(1, int(self.spacing * probe.radius_px))
-        highest = max_pool2d(peaks[:, None], (2 * reach + 1, 1), stride=1, padding=(reach, 0))
-        highest = max_pool2d(highest, (1, 2 * reach + 1), stride=1, padding=(0, reach))[:, 0]
+        highest = _highest(_highest(peaks, reach, 1), reach, 2)
         found = (peaks == highest) & (certainty > self.certainty) & good
         found[:, [0, -1]] = False
         found[:, :, [0, -1]] = False
@@ -90,6 +88,20 @@ def _kernel(image: torch.Tensor, probe: DiskProbe) -> torch.Tensor:
     disk = torch.where(distance <= inner, image, 0)
     kernel: torch.Tensor = (disk / disk.sum() - ring / ring.sum()) / (disk / disk.sum()).max()
     return kernel
+
+
+def _highest(values: torch.Tensor, reach: int, axis: int) -> torch.Tensor:
+    """Largest value up to so far away along an axis, by windows of doubling width."""
+    padding = [0, 0, 0, 0]
+    padding[2 * (2 - axis) : 2 * (2 - axis) + 2] = reach, reach
+    highest = torch.nn.functional.pad(values, padding, value=-torch.inf)
+    width = 1
+    while width < 2 * reach + 1:
+        step = min(width, 2 * reach + 1 - width)
+        length = highest.shape[axis] - step
+        highest = torch.maximum(highest.narrow(axis, 0, length), highest.narrow(axis, step, length))
+        width += step
+    return highest
 
 
 def _correlate(spectrum: torch.Tensor, kernel: torch.Tensor, shape: torch.Size, power: float = 1.0) -> torch.Tensor:
