@@ -24,6 +24,7 @@ from polwidgets.progress import Progress, reporter
 Array = NDArray[np.float64]
 
 LARGEST_STRAIN: Final = 0.2
+SUSPICIOUS_STRAIN: Final = 0.03  # of a whole scan against a cell that was given: rather a wrong sampling
 # what a fit of the inside as a polynomial leaves out, measured on simulated crystals of many structures
 LEAST_SCATTER: Final = 1.3
 PRIOR_FREEDOM: Final = 30.0  # how much a pattern's own scatter weighs against the scan's, in degrees of freedom
@@ -142,6 +143,8 @@ def _compare(
     frame = axis_deg + float(cube.attrs.get("scan_rotation_deg", 0.0))
     values = strain_and_rotation(np.linalg.solve(filled, base.vectors), axis_deg=frame)
     reason[(np.abs(values[..., :3]).max(-1) > LARGEST_STRAIN) & (reason == 0)] = REASONS.index("another lattice than the reference")
+    if given:
+        _doubt_sampling(values[reason == 0])
     scale = _error_scale(maps, reason)
     covariance = maps["covariance"][..., 2:, 2:] * scale[..., None, None] * np.outer(np.tile(steps, 2), np.tile(steps, 2))
     errors = _errors(filled, base.vectors, covariance + base.covariance, frame)
@@ -179,6 +182,17 @@ def _possible(refine: Refine, preparation: Preparation) -> Refine:
         )
         return "none"
     return refine
+
+
+def _doubt_sampling(values: Array) -> None:
+    """Say so where a whole scan is larger or smaller than the cell it is compared with."""
+    dilatation = float(np.median(values[:, :2].mean(1))) if len(values) else 0.0
+    if abs(dilatation) > SUSPICIOUS_STRAIN:
+        warnings.warn(
+            f"the whole scan is {abs(dilatation):.1%} {'larger' if dilatation > 0 else 'smaller'} than the reference cell: that is rather "
+            "the sampling than strain; check k_step (pw.calibrate) and the cell, or take a region of the scan as the reference",
+            stacklevel=4,
+        )
 
 
 def _error_scale(maps: dict[str, NDArray[Any]], reason: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ import pytest
 import xarray as xr
 
 import polwidgets as pw
+from polwidgets.disks.base import disk_detectors
+from polwidgets.disks.preparation import prepare
 
 SHAPE = (3, 4)
 USUAL = dataclasses.replace(drawn.INSTRUMENT, dose=3e5, background=0.1)
@@ -148,6 +150,46 @@ def test_a_hidden_middle_is_left_out(cube: xr.DataArray, probe: xr.DataArray, fa
     good = strain.reason.values == 0
     assert good.mean() > 0.7
     assert np.median(np.abs(values(strain) - TRUTH)[good][:, :2]) < 2e-3
+
+
+def test_without_background_nothing_is_taken_for_a_beam_stop(probe: xr.DataArray) -> None:
+    dark = dataclasses.replace(USUAL, background=0.0)
+    cube = drawn.scan([dark] * 4, (2, 2))
+    assert prepare(cube, probe, disk_detectors.build("template")).good_pixels.mean() > 0.95
+    strain = pw.strain_map(cube, probe=probe, reference=np.array([[True, True], [False, False]]))
+    assert np.abs(values(strain)[1, :, :3]).max() < 4e-3
+
+
+def test_vacuum_has_no_disks(cube: xr.DataArray, probe: xr.DataArray) -> None:
+    vacuum = spoilt(cube, lambda patterns: patterns[1].__setitem__(..., 0.3 * probe.values))
+    strain = pw.strain_map(vacuum, probe=probe, reference=REFERENCE)
+    assert (reasons(strain)[1] == "no_disks").all()
+    assert np.isnan(values(strain)[1]).all()
+    assert (strain.disks[1] < 4).all()
+
+
+def test_a_reference_counts_where_there_is_crystal(cube: xr.DataArray, probe: xr.DataArray) -> None:
+    half = spoilt(cube, lambda patterns: patterns[0, :2].fill(0))
+    strain = pw.strain_map(half, probe=probe, reference=REFERENCE)
+    assert strain.attrs["reference"] == "mean of 2 of 4 positions"
+    assert np.abs(values(strain) - TRUTH)[1:, :, :3].max() < 5e-3
+    with pytest.raises(ValueError, match=r"no lattice|no crystal"):
+        pw.strain_map(spoilt(cube, lambda patterns: patterns[0].fill(0)), probe=probe, reference=REFERENCE)
+
+
+def test_a_wrong_sampling_is_doubted(cube: xr.DataArray, probe: xr.DataArray) -> None:
+    with pytest.warns(UserWarning, match="check k_step"):
+        pw.strain_map(cube, probe=probe, reference=1.06 * drawn.BASIS)
+
+
+def test_a_saturated_scan_says_so(cube: xr.DataArray, probe: xr.DataArray) -> None:
+    def clip(patterns: np.ndarray) -> None:
+        patterns[2] = np.clip(np.rint(patterns[2]), None, 20)
+
+    strain = pw.strain_map(spoilt(cube, clip), probe=probe, reference=REFERENCE)
+    assert set(reasons(strain)[2]) <= {"saturated", "no_lattice", "no_disks", "poor_fit", "good"}
+    good = strain.reason.values[2] == 0
+    assert np.abs(values(strain) - TRUTH)[2][good][:, :2].max(initial=0) < 0.01
 
 
 def test_overlapping_disks_are_named_with_what_fails(probe: xr.DataArray) -> None:
