@@ -49,6 +49,7 @@ class ConfusionFigure:
         # lighter than the numbers' ink, whatever the share
         colors = color_mapper("Blues")
         colors.palette = colors.palette[:170]
+        colors.nan_color = "#ffffff00"  # classes that do not occur
         rows, columns = np.indices((len(names), len(names)))
         self.source = ColumnDataSource({"true": np.array(names)[rows.ravel()], "predicted": np.array(names)[columns.ravel()]})
         self.figure = plot(
