@@ -87,6 +87,14 @@ def _defects(explorer: Explorer) -> Any:
     return _analysis(explorer, DefectExplorer)
 
 
+def _strain(explorer: Explorer) -> Any:
+    from polwidgets.widgets.strain_view import StrainView
+
+    view = StrainView(explorer.cube, strain=explorer.strain, state=explorer.state)
+    _share(view, explorer, "strain")
+    return view
+
+
 def _analysis(explorer: Explorer, kind: Any, **more: Any) -> Any:
     shown = {"prediction": explorer.prediction, "specimen": explorer.specimen, "crystal": explorer.crystal, "state": explorer.state}
     view = kind(explorer.cube, **shown, **more)
@@ -114,4 +122,6 @@ TABS: Final[dict[str, Callable[[Explorer], Any]]] = {
     "Why it fails": _why,
     "Domain gap": _gap,
     "Defects": _defects,
+    "Strain": _strain,
 }
+OF_SEPARATE_DISKS: Final = ("Strain",)
