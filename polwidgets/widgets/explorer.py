@@ -19,7 +19,8 @@ from polwidgets.widgets.direction_map import DirectionMap
 from polwidgets.widgets.form import note
 from polwidgets.widgets.map_style import load_extensions
 from polwidgets.widgets.session import apply_session, load_session, reset_state, save_session
-from polwidgets.widgets.tabs import TABS
+from polwidgets.widgets.strain_view import may_be_separate
+from polwidgets.widgets.tabs import OF_SEPARATE_DISKS, TABS
 from polwidgets.widgets.toolbar import toolbar
 from polwidgets.widgets.view_state import ViewState
 
@@ -39,6 +40,8 @@ class Explorer(pn.viewable.Viewer):
         Calibrated; a path is opened with `pw.open_cube`.
     prediction : Dataset on (scan_y, scan_x), optional
         A map made before.
+    strain : Dataset on (scan_y, scan_x), optional
+        Strain maps made before (`pw.strain_map`), of a scan whose disks are separate.
     specimen : SpecimenFit, optional
         A match made before.
     truth : array (scan_y, scan_x) or float, optional
@@ -51,6 +54,7 @@ class Explorer(pn.viewable.Viewer):
     """
 
     prediction = param.ClassSelector(class_=xr.Dataset, default=None, allow_None=True, doc="The map that is shown.")
+    strain = param.ClassSelector(class_=xr.Dataset, default=None, allow_None=True, doc="The strain maps that are shown.")
     specimen = param.Parameter(default=None, doc="The match that maps and explanations rest on.")
 
     def __init__(
@@ -58,6 +62,7 @@ class Explorer(pn.viewable.Viewer):
         cube: xr.DataArray | str | Path,
         *,
         prediction: xr.Dataset | None = None,
+        strain: xr.Dataset | None = None,
         specimen: Any = None,
         truth: Any = None,
         crystal: Any = "knn",
@@ -65,7 +70,7 @@ class Explorer(pn.viewable.Viewer):
         preview_MB: float = 64,
     ) -> None:
         load_extensions()
-        super().__init__(specimen=specimen)
+        super().__init__(specimen=specimen, strain=strain)
         self.path = None if isinstance(cube, xr.DataArray) else Path(cube).absolute()
         self.cube = validate(cube) if isinstance(cube, xr.DataArray) else open_cube(cube)
         self.truth, self.crystal = truth, crystal
@@ -73,8 +78,10 @@ class Explorer(pn.viewable.Viewer):
         self.state = browser.state
         self.map = DirectionMap(self.cube, state=self.state)
         self.parts: dict[str, Any] = {}
+        separate = strain is not None or may_be_separate(self.cube)
+        self.tabs = [name for name in TABS if separate or name not in OF_SEPARATE_DISKS]
         self._message = note(error=True)
-        self._columns = {name: pn.Column(margin=(8, 0), min_height=320) for name in TABS}
+        self._columns = {name: pn.Column(margin=(8, 0), min_height=320) for name in self.tabs}
         self._tabs = pn.Tabs(*self._columns.items(), dynamic=True, margin=(4, 0))
         self._layout = pn.Column(
             toolbar(self),
@@ -85,7 +92,7 @@ class Explorer(pn.viewable.Viewer):
         )
         self.param.watch(self._predicted, "prediction")
         self.prediction = prediction
-        self._tabs.active = list(TABS).index("Models" if prediction is None else "Maps")
+        self._tabs.active = self.tabs.index("Strain" if strain is not None else "Models" if prediction is None else "Maps")
         self._tabs.param.watch(self._opened, "active")
         # the first tab is built once the page has asked for something and so is there; what it needs is imported beside it
         browser.observe(self._shown, "reply")
@@ -96,13 +103,13 @@ class Explorer(pn.viewable.Viewer):
     @property
     def tab(self) -> str:
         """The tab in sight; can be set."""
-        return list(TABS)[self._tabs.active]
+        return self.tabs[self._tabs.active]
 
     @tab.setter
     def tab(self, name: str) -> None:
-        if name not in TABS:
-            raise ValueError(f"there is no tab {name!r}; there are: {', '.join(TABS)}")
-        self._tabs.active = list(TABS).index(name)
+        if name not in self.tabs:
+            raise ValueError(f"there is no tab {name!r}; there are: {', '.join(self.tabs)}")
+        self._tabs.active = self.tabs.index(name)
         self._opened()
 
     def part(self, name: str) -> Any:
