@@ -40,7 +40,7 @@ class App:
     path : path, optional
         The scan to begin with; the bundled sample without it.
     map_path : path, optional
-        Its map, written by ``polwidgets map`` (zarr).
+        Its map, written by ``polwidgets map`` or ``polwidgets strain`` (zarr).
     recent : Recent, optional
         Where opened files are remembered.
     """
@@ -72,7 +72,8 @@ class App:
         try:
             prediction = None if map_path is None else xr.open_zarr(self.folders.allowed(map_path)).load()
             scan = pw.sample("knn_wall") if path is None else self.folders.allowed(path)
-            self.explorer = Explorer(scan, prediction=prediction)
+            kind = "strain" if prediction is not None and "e_xx" in prediction else "prediction"
+            self.explorer = Explorer(scan, **{kind: prediction})
         except Exception as error:  # noqa: BLE001 whatever is wrong with a file is shown where the user looks
             self._trouble.value = f"{type(error).__name__}: {error}"
             return
@@ -110,7 +111,7 @@ def serve(
     port, address
         Where to listen; the default address is reached from this machine only.
     map_path : path, optional
-        A map written by ``polwidgets map`` (zarr).
+        A map written by ``polwidgets map`` or ``polwidgets strain`` (zarr).
     show : bool
         Open a browser window.
     """
