@@ -22,13 +22,14 @@ from polwidgets.widgets.session import apply_session, load_session, reset_state,
 from polwidgets.widgets.strain_view import may_be_separate
 from polwidgets.widgets.tabs import OF_SEPARATE_DISKS, TABS
 from polwidgets.widgets.toolbar import toolbar
+from polwidgets.widgets.view import Page
 from polwidgets.widgets.view_state import ViewState
 
 NARROWEST_PX: Final = 640  # two views beside each other
 WIDEST_PX: Final = 760
 
 
-class Explorer(pn.viewable.Viewer):
+class Explorer(Page):
     """One dashboard on one state: scan, pattern and map above; match, training, errors, domain gap and defects in tabs.
 
     ``explorer.prediction`` and ``explorer.specimen`` are what is shown; setting them shows others. Tabs are built when

@@ -68,6 +68,8 @@ class BrowserPane(AnyWidgetComponent):
     """A `BrowserModel` as a Panel component; subclasses name the module."""
 
     _stylesheets: ClassVar = [style_sheet()]
+    # Panel would gather what the browser sends for 50 ms, and one thing is asked at a time
+    _priority_changes: ClassVar = ["request", "view"]
     scene = param.Dict(default={})
     view = param.Dict(default={})
     status = param.Dict(default={})

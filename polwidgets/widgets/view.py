@@ -7,9 +7,23 @@ from typing import Any
 
 import panel as pn
 import param
+from panel.models.comm_manager import CommManager
 
 
-class View(pn.viewable.Viewer):
+class Page(pn.viewable.Viewer):
+    """A viewer whose page, in a notebook, tells Python at once what happens on it."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        view = self._create_view()
+        bundle = view._repr_mimebundle_(include, exclude)
+        for model, _ in view._models.values():  # noqa: SLF001 Panel has no public way to the model
+            for root in () if model.document is None else model.document.roots:
+                if isinstance(root, CommManager):
+                    root.update(debounce=0)  # Panel would wait for 50 ms; while Python is at work, events are gathered anyway
+        return bundle
+
+
+class View(Page):
     """A view that does nothing while nobody sees it, and catches up when somebody does."""
 
     awake = param.Boolean(default=True, doc="Whether it is in sight.")
