@@ -8,6 +8,7 @@ The bundled sample is matched and mapped once; a server in this process shows on
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import socket
 import sys
@@ -31,24 +32,43 @@ import hosts  # noqa: E402
 ANIMATION = HERE.parent / "explorer.gif"
 WIDTH_PX, HEIGHT_PX = 1280, 800
 FRAME_ms = 350
+TIMEOUT_ms = 600_000  # matching and mapping included
+WRONG_deg = 22.5
+SET_SLIDER = "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input')) }"
 
 
 class Scenes:
-    """What the pages show, each made anew for its visitor."""
+    """What the pages show, each made anew for its visitor; what they share is computed when it is first needed."""
 
     def __init__(self) -> None:
         self.scan = pw.sample("knn_wall")
         columns = self.scan.sizes["scan_x"]
         self.truth = np.broadcast_to(np.where(np.arange(columns) < columns / 2, 90.0, 270.0), self.scan.shape[:2])
-        self.specimen = pw.match(self.scan, thickness_range_A=(100.0, 400.0))
-        self.single = pw.map_polarization(self.scan, specimen=self.specimen, model="pca_knn", context="pattern")
-        self.pooled = pw.map_polarization(self.scan, specimen=self.specimen)
         self.explorer: Any = None
         self.document: Any = None
 
+    @functools.cached_property
+    def specimen(self) -> Any:
+        """The match."""
+        return pw.match(self.scan, thickness_range_A=(100.0, 400.0))
+
+    @functools.cached_property
+    def single(self) -> Any:
+        """A map by single patterns."""
+        return pw.map_polarization(self.scan, specimen=self.specimen, model="pca_knn", context="pattern")
+
+    @functools.cached_property
+    def pooled(self) -> Any:
+        """A map by unit cells."""
+        return pw.map_polarization(self.scan, specimen=self.specimen)
+
     def pages(self) -> dict[str, Callable[[], Any]]:
-        """Name -> widget."""
-        scan, shared = self.scan, {"prediction": self.pooled, "specimen": self.specimen}
+        """Name of the picture -> widget: another widget is another line here."""
+        scan = self.scan
+
+        def shared() -> dict[str, Any]:
+            return {"prediction": self.pooled, "specimen": self.specimen}
+
         return {
             "cube_browser": lambda: pw.CubeBrowser(scan),
             "linked_maps": lambda: pw.LinkedMaps(self.single, cube=scan),
@@ -58,8 +78,8 @@ class Scenes:
             "periodicity_explorer": lambda: _analysed(
                 pw.PeriodicityExplorer(scan, prediction=self.single, specimen=self.specimen, truth=self.truth)
             ),
-            "domain_gap_explorer": lambda: _analysed(pw.DomainGapExplorer(scan, **shared)),
-            "defect_explorer": lambda: _analysed(pw.DefectExplorer(scan, **shared)),
+            "domain_gap_explorer": lambda: _analysed(pw.DomainGapExplorer(scan, **shared())),
+            "defect_explorer": lambda: _analysed(pw.DefectExplorer(scan, **shared())),
             "explorer": self._explorer,
         }
 
@@ -102,8 +122,8 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=hosts.chromium_path(), args=hosts.FLAGS)
         for name in wanted:
             page = chromium.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
-            page.goto(f"http://127.0.0.1:{port}/{'explorer' if name == 'animation' else name}")
-            page.wait_for_selector(".pw-browser, .bk-Canvas, .bk-btn", timeout=120_000)
+            page.goto(f"http://127.0.0.1:{port}/{'explorer' if name == 'animation' else name}", timeout=TIMEOUT_ms)
+            page.wait_for_selector("canvas, .bk-Canvas, .bk-btn", timeout=TIMEOUT_ms)
             _wait_until_quiet(page)
             if name == "animation":
                 _animate(page, scenes)
@@ -135,7 +155,7 @@ def _wait_until_quiet(page: Page, seconds: int = 240) -> None:
 
 
 def _animate(page: Page, scenes: Scenes) -> None:
-    """Single patterns, then unit cells; a tap; the thickness slider; the errors' place in the cell."""
+    """The thickness locks on; single patterns, then unit cells; a wrong position, and its place in the cell."""
     frames: list[Image.Image] = []
 
     def take(times: int = 1) -> None:
@@ -143,36 +163,41 @@ def _animate(page: Page, scenes: Scenes) -> None:
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize((800, 500), Image.Resampling.LANCZOS)
         frames.extend([picture] * times)
 
-    scan = page.locator('canvas[aria-label^="Scan image"]')
-    box = scan.bounding_box()
-    assert box is not None
+    page.get_by_text("Match", exact=True).click()
+    matcher = page.locator(".pw-matcher")
+    matcher.locator(".pw-figure", has_text="misfit").wait_for(timeout=TIMEOUT_ms)
+    _wait_until_quiet(page)
+    slider = matcher.get_by_label("Thickness", exact=True)
+    matched = float(slider.input_value())
+    for distance in (160, 130, 100, 75, 50, 30, 15, 5, 0):
+        slider.evaluate(SET_SLIDER, matched + distance)
+        page.wait_for_timeout(1500)
+        take()
     take(3)
-    for step in range(6):
-        page.mouse.click(box["x"] + (0.2 + 0.1 * step) * box["width"], box["y"] + 0.4 * box["height"])
-        page.wait_for_timeout(400)
-        take()
+    page.get_by_text("Maps", exact=True).click()
+    _wait_until_quiet(page)
+    take(3)
     scenes.show(scenes.pooled)
-    page.wait_for_timeout(2500)
-    take(4)
-    scenes.show(scenes.single)
-    page.get_by_text("Why it fails", exact=True).click()
-    page.wait_for_timeout(1500)
-    take()
-    page.get_by_text("Analyse", exact=True).click()
-    for _ in range(4):
-        page.wait_for_timeout(1000)
-        take()
     _wait_until_quiet(page)
     take(5)
-    page.get_by_text("Match", exact=True).click()
+    scenes.show(scenes.single)
+    page.get_by_text("Why it fails", exact=True).click()
+    page.get_by_text("Analyse", exact=True).click()
+    page.wait_for_timeout(3000)
+    take()
     _wait_until_quiet(page)
-    slider = page.locator('input[type="range"][max="700"]').first  # of the thickness
-    for _ in range(8):
-        slider.focus()
-        for _ in range(10):
-            page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(600)
-        take()
+    take(2)
+    box = page.locator('canvas[aria-label^="Scan image"]').bounding_box()
+    assert box is not None
+    rows, columns = scenes.truth.shape
+    zoom = min(box["width"] / columns, box["height"] / rows)
+    left, top = box["x"] + (box["width"] - zoom * columns) / 2, box["y"] + (box["height"] - zoom * rows) / 2
+    wrong = np.argwhere(np.abs((scenes.single["direction_deg"].values - scenes.truth + 180) % 360 - 180) > WRONG_deg)
+    for row, column in wrong[:: max(1, len(wrong) // 5)][:5]:
+        page.mouse.click(left + (column + 0.5) * zoom, top + (row + 0.5) * zoom)
+        page.wait_for_timeout(1500)
+        take(2)
+    take(3)
     colors = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
     colors[0].save(ANIMATION, save_all=True, append_images=colors[1:], duration=FRAME_ms, loop=0, optimize=True)
     print(f"{ANIMATION}: {ANIMATION.stat().st_size / 1e6:.1f} MB, {len(frames)} frames")
