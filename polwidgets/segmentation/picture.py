@@ -31,7 +31,7 @@ def as_picture(image: ArrayLike | xr.DataArray | str | Path, *, pixel_size: floa
     Returns
     -------
     DataArray (y, x), float32
-        Pixels that are not finite hold the median of the others; ``attrs["missing"]`` counts them.
+        Pixels that are not finite are NaN; ``attrs["missing"]`` counts them.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def as_picture(image: ArrayLike | xr.DataArray | str | Path, *, pixel_size: floa
     missing = int((~finite).sum())
     if missing > MOST_MISSING * plane.size:
         raise ValueError(f"{missing} of {plane.size} pixels are NaN or infinite; expected most of them to be numbers")
-    plane = np.where(finite, plane, np.median(plane[finite]))
-    if plane.min() == plane.max():
-        raise ValueError(f"every pixel is {plane.flat[0]:g}: there is nothing to be seen; check the file, or the part that was cut out")
+    plane = np.where(finite, plane, np.nan)
+    if plane[finite].min() == plane[finite].max():
+        raise ValueError(f"every pixel is {plane[finite][0]:g}: there is nothing to be seen; check the file, or the part that was cut out")
     coords = {
         dim: (dim, np.arange(size) * pixel_size, {"units": UNITS.get(unit, unit)}) for dim, size in zip("yx", plane.shape, strict=True)
     }
@@ -79,6 +79,13 @@ def read_picture(path: str | Path) -> xr.DataArray | NDArray[np.generic]:
             return np.asarray(picture.convert("RGB") if picture.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV") else picture)
     except UnidentifiedImageError:
         return _read_vendor(source)
+
+
+def filled(picture: xr.DataArray) -> NDArray[np.float32]:
+    """The plane with the median of the others where pixels are missing."""
+    plane = np.asarray(picture.values, np.float32)
+    known = np.isfinite(plane)
+    return plane if known.all() else np.where(known, plane, np.median(plane[known])).astype(np.float32)
 
 
 def standardise(image: NDArray[np.floating | np.integer]) -> NDArray[np.float32]:

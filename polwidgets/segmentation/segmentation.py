@@ -14,7 +14,7 @@ from scipy import ndimage
 import polwidgets
 from polwidgets.progress import Progress, reporter
 from polwidgets.segmentation.instances import separate, touching_border
-from polwidgets.segmentation.picture import as_picture, standardise
+from polwidgets.segmentation.picture import as_picture, filled, standardise
 from polwidgets.segmentation.segmenter import Segmenter, load_segmenter
 from polwidgets.segmentation.tiles import class_probability, entropy
 
@@ -70,7 +70,7 @@ def segment(
     Dataset on (y, x), coords in the image's unit
         ``image``; ``probability`` of a particle as asked for; ``unresolved``, the probability of one whose outline is not
         seen; ``uncertainty``, the entropy in bits of the probability averaged over views: 1 where it is open; ``mask``;
-        ``labels``, 0 for background. Pixels that were not finite are background of uncertainty 1.
+        ``labels``, 0 for background. Pixels that are not finite have probability 0 and uncertainty 1.
     """
     if contrast not in ("dark", "bright"):
         raise ValueError(f"contrast is {contrast!r}, expected 'dark' or 'bright'")
@@ -80,10 +80,12 @@ def segment(
         raise ValueError(f"zoom is {zoom}, expected 0.05 to 20: how many times the image is enlarged for the network")
     picture, report = as_picture(image, pixel_size=pixel_size, unit=unit), reporter(progress)
     segmenter = weights if isinstance(weights, Segmenter) else _loaded(str(weights))
-    grey = standardise(picture.values) * (1 if contrast == "dark" else -1)
+    grey = standardise(filled(picture)) * (1 if contrast == "dark" else -1)
     classes = _zoomed_probability(segmenter, grey.astype(np.float32), zoom, views, report)
     probability = classes[1] if particles == "outlined" else classes[1] + classes[2]
-    maps = {"probability": probability, "unresolved": classes[2], "uncertainty": entropy(np.clip(probability, 0, 1))}
+    known = np.isfinite(picture.values)
+    doubt = np.where(known, entropy(probability), 1)
+    maps = {"probability": np.where(known, probability, 0), "unresolved": np.where(known, classes[2], 0), "uncertainty": doubt}
     names = {"probability": "probability of a particle", "unresolved": "probability of an unresolved particle", "uncertainty": "entropy"}
     units = {"uncertainty": "bit"}
     dataset = xr.Dataset(

@@ -24,6 +24,8 @@ from polwidgets.simulate.picture_marks import draw_scale_bar
 MARGIN: Final = 24  # pixels simulated around the image: what lies outside throws fringes into it, and the transform is periodic
 CLASSES: Final = ("background", "outlined", "unresolved")
 OVERLAP: Final = 0.3  # of its outline covered by others: a particle is no longer told from them
+VISIBLE: Final = 1.3  # times the fluctuations by which a particle must be darker, for its outline to be seen
+PATCH: Final = 0.25  # radii; an outline is followed by eye over patches one radius long and so wide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +42,11 @@ class BrightField:
     )
     noise: tuple[float, float] = parameter((0.02, 0.6), "spread of the counts over the particles' contrast", min=0, max=3)
     blur_px: tuple[float, float] = parameter((0.3, 1.3), "standard deviation of the detector's blur", min=0, max=5, unit="pixel")
-    unresolved: float = parameter(0.4, "probability that an image has particles out of focus or covering one another", min=0, max=1)
+    unresolved: float = parameter(
+        0.6, "probability that an image has faint particles, or ones out of focus or covering one another", min=0, max=1
+    )
     unevenness: float = parameter(0.25, "largest relative change of illumination and film across the image", min=0, max=1)
-    marks: float = parameter(0.15, "probability of a scale bar or dirt", min=0, max=1)
+    marks: float = parameter(0.25, "probability of a scale bar or dirt", min=0, max=1)
 
 
 def bright_field_images(
@@ -68,7 +72,8 @@ def bright_field_images(
     -------
     Dataset on (sample, y, x)
         ``image`` (uint8 grey levels), ``mask`` (uint8 class: 0 background, 1 a particle whose outline is seen, 2 one out of
-        focus or covered by others), and what was drawn on (sample,): ``radius_px``, ``contrast``, ``fringe_px``.
+        focus, covered by others, or too faint for the film's texture and the noise), and what was drawn on (sample,):
+        ``radius_px``, ``contrast``, ``fringe_px``.
     """
     if count < 1 or min(shape) < 16:
         raise ValueError(f"asked for {count} images of {shape} pixels; expected at least one of 16 x 16")
@@ -100,22 +105,28 @@ def draw_image(
     padded = (shape[0] + 2 * MARGIN, shape[1] + 2 * MARGIN)
     crowded = rng.random() < recipe.unresolved
     placed = draw_layout(padded, radius, rng.uniform(*recipe.spread), _draw(recipe.cover, rng), crowded=crowded, rng=rng)
-    contrast, fringe = _draw(recipe.contrast, rng), _draw(recipe.fringe_px, rng)
-    absorption, phase, mask = _particles(placed, padded, radius, contrast, rng)
-    intensity = _through_the_lens(absorption, phase, contrast * rng.uniform(*recipe.grain), fringe, rng)
-    intensity *= _uneven(padded, recipe.unevenness, rng)
+    contrast, noise = _draw(recipe.contrast, rng), _draw(recipe.noise, rng)
+    # a particle no larger than the film's grain cannot be told from it
+    lens = _draw_lens(padded, min(_draw(recipe.fringe_px, rng), radius / 3), rng)
+    film = lens.film_phase(contrast * rng.uniform(*recipe.grain))
+    hardly = VISIBLE * lens.fluctuation(film, contrast * noise, radius)
+    absorption, phase, mask = _particles(placed, padded, radius, contrast, hardly, rng)
+    intensity = lens.image(absorption, phase + film * rng.normal(size=padded)) * _uneven(padded, recipe.unevenness, rng)
     inner = (slice(MARGIN, MARGIN + shape[0]), slice(MARGIN, MARGIN + shape[1]))
-    grey = _detect(intensity[inner], contrast * _draw(recipe.noise, rng), _draw(recipe.blur_px, rng), rng)
+    grey = _detect(intensity[inner], contrast * noise, _draw(recipe.blur_px, rng), rng)
     mask = mask[inner].copy()
     if rng.random() < recipe.marks:
         draw_scale_bar(grey, mask, rng=rng)
-    return grey, mask, {"radius_px": radius, "contrast": contrast, "fringe_px": fringe}
+    return grey, mask, {"radius_px": radius, "contrast": contrast, "fringe_px": lens.fringe_px}
 
 
 def _particles(
-    placed: list[Placed], shape: tuple[int, int], radius: float, contrast: float, rng: np.random.Generator
+    placed: list[Placed], shape: tuple[int, int], radius: float, contrast: float, hardly: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
-    """Absorption exponent and phase (radian) of all particles, and the mask of classes."""
+    """Absorption exponent and phase (radian) of all particles, and the mask of classes.
+
+    One that takes away less of the beam than `hardly` has no outline that can be seen.
+    """
     kinds = rng.choice(SHAPES, p=(0.6, 0.1, 0.3), size=1 if rng.random() < 0.7 else len(SHAPES))
     exponent = -np.log(1 - contrast) / (2 * radius)
     phase_ratio = np.exp(rng.uniform(np.log(0.2), np.log(5.0)))
@@ -134,10 +145,12 @@ def _particles(
         if particle.blur > 0:
             weight = ndimage.gaussian_filter(weight, particle.blur, mode="constant")
             own = ndimage.gaussian_filter(own, particle.blur, mode="constant")
-        absorption[window] += particle.strength * weight
+        weight *= particle.strength
+        absorption[window] += weight
         thickness[window] += particle.strength * own
-        outlines.append((window, outline, particle.blur > 0 or particle.strength < 1))
-    return absorption, phase_ratio * exponent * thickness, _classes(outlines, shape)
+        drop = float((1 - np.exp(-weight[outline])).mean()) if outline.any() else 0.0
+        outlines.append((window, outline, particle.blur > 0 or drop < hardly))
+    return absorption, np.clip(phase_ratio * exponent * thickness, None, 8), _classes(outlines, shape)
 
 
 def _classes(outlines: list[tuple[tuple[slice, slice], NDArray[np.bool_], bool]], shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -167,26 +180,47 @@ def _inner_contrast(
     return np.asarray(np.clip(inner, 0.05, None))
 
 
-def _through_the_lens(
-    absorption: NDArray[np.float64], phase: NDArray[np.float64], grain: float, fringe: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Intensity of the wave behind particles and film, 1 where there is neither.
+@dataclasses.dataclass(frozen=True)
+class _Lens:
+    """A transfer function of defocus alone, chi = pi wavelength defocus k^2 = pi (fringe k)^2, with its envelope."""
 
-    The transfer function is that of defocus alone, chi = pi wavelength defocus k^2 = pi (fringe k)^2, with Gaussian
-    envelopes of the kind that focal spread and source size have.
-    """
-    shape = absorption.shape
-    k2 = (np.fft.fftfreq(shape[0])[:, None] ** 2 + np.fft.fftfreq(shape[1])[None, :] ** 2) * fringe**2
-    envelope = np.exp(-k2 * rng.uniform(0.2, 1.2) - (k2 * rng.uniform(0.2, 1.5)) ** 2)
-    sign = 1 if rng.random() < 0.65 else -1  # underfocus, mostly: a bright fringe outside
-    transfer = envelope * np.exp(1j * sign * np.pi * k2)
-    film = rng.normal(size=shape)
-    # grain is the spread that the film alone would have in a weak-phase image
-    film *= min(grain / np.sqrt(np.mean((2 * np.sin(np.pi * k2) * envelope) ** 2)), 1.5)
-    wave = np.exp(-absorption / 2 + 1j * (np.clip(phase, None, 8) + film))
-    # single precision: twice as fast, and far finer than counts
-    seen = fft.ifft2(fft.fft2(wave.astype(np.complex64)) * transfer.astype(np.complex64))
-    return np.asarray(np.abs(seen) ** 2, np.float64)
+    fringe_px: float
+    k2: NDArray[np.float64]
+    envelope: NDArray[np.float64]
+    sign: int
+
+    @property
+    def weak(self) -> NDArray[np.float64]:
+        """What passes of a weak phase into the intensity."""
+        return np.asarray(2 * np.sin(np.pi * self.fringe_px**2 * self.k2) * self.envelope)
+
+    def film_phase(self, grain: float) -> float:
+        """Spread of the film's phase, radian, whose weak-phase image has the spread `grain`."""
+        return min(grain / float(np.sqrt(np.mean(self.weak**2))), 1.5)
+
+    def fluctuation(self, film: float, noise: float, radius: float) -> float:
+        """Spread of film and counts over the patches along which an outline of this radius is followed."""
+        area = PATCH * radius**2
+        # a Gaussian of the same effective area, 4 pi sigma^2
+        smooth = np.exp(-np.pi / 2 * area * self.k2)
+        texture = film**2 * float(np.mean((self.weak * smooth) ** 2))
+        return float(np.sqrt(texture + noise**2 / (1 + area)))
+
+    def image(self, absorption: NDArray[np.float64], phase: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Intensity of the wave behind particles and film, 1 where there is neither."""
+        transfer = self.envelope * np.exp(1j * self.sign * np.pi * self.fringe_px**2 * self.k2)
+        wave = np.exp(-absorption / 2 + 1j * phase)
+        # single precision: twice as fast, and far finer than counts
+        seen = fft.ifft2(fft.fft2(wave.astype(np.complex64)) * transfer.astype(np.complex64))
+        return np.asarray(np.abs(seen) ** 2, np.float64)
+
+
+def _draw_lens(shape: tuple[int, int], fringe_px: float, rng: np.random.Generator) -> _Lens:
+    """Envelopes of the kind that focal spread and source size have; underfocus mostly, a bright fringe outside."""
+    k2 = np.fft.fftfreq(shape[0])[:, None] ** 2 + np.fft.fftfreq(shape[1])[None, :] ** 2
+    reduced = k2 * fringe_px**2
+    envelope = np.exp(-reduced * rng.uniform(0.2, 1.2) - (reduced * rng.uniform(0.2, 1.5)) ** 2)
+    return _Lens(fringe_px, k2, envelope, 1 if rng.random() < 0.65 else -1)
 
 
 def _uneven(shape: tuple[int, int], unevenness: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ def draw_layout(
     cover : float
         Part of the field that they cover, where there is room.
     crowded : bool
-        Whether some lie out of focus or over one another.
+        Whether some are faint, out of focus, or over one another.
     """
     if radius <= 0 or cover <= 0:
         raise ValueError(f"radius {radius} and cover {cover} must be more than zero")
@@ -100,14 +100,14 @@ def _without_overlap(
 
 
 def _crowd(placed: list[Placed], shape: tuple[int, int], radius: float, rng: np.random.Generator) -> list[Placed]:
-    """Some particles out of focus (on the film's other side, in a fold), some in a second layer over the first."""
-    part = rng.uniform(0.05, 0.6)
+    """Some particles faint or out of focus (on the film's other side, in a fold), some in a second layer over the first."""
+    part, blurred = rng.uniform(0.05, 0.7), rng.uniform(0, 1)
     far = rng.random() < 0.75
     crowd = []
     for particle in placed:
         if far and rng.random() < part:
-            blur, strength = max(particle.radius * rng.uniform(0.22, 0.5), 1.5), rng.uniform(0.4, 0.9)
-            particle = dataclasses.replace(particle, blur=float(blur), strength=float(strength))  # noqa: PLW2901
+            blur = max(particle.radius * rng.uniform(0.3, 0.6), 1.5) if rng.random() < blurred else 0.0
+            particle = dataclasses.replace(particle, blur=float(blur), strength=float(rng.uniform(0.3, 0.9)))  # noqa: PLW2901
         crowd.append(particle)
     if not far or rng.random() < 0.3:
         # a second layer over a part of the field

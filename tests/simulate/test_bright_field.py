@@ -30,7 +30,8 @@ def test_without_phase_and_film_a_particle_absorbs_by_its_thickness() -> None:
     absorption = np.zeros((64, 80))
     absorption[20:30, 30:50] = 0.7
     absorption = ndimage.gaussian_filter(absorption, 3)
-    seen = bright_field._through_the_lens(absorption, np.zeros_like(absorption), 0.0, 0.05, np.random.default_rng(0))
+    lens = bright_field._draw_lens(absorption.shape, 0.05, np.random.default_rng(0))
+    seen = lens.image(absorption, np.zeros_like(absorption))
     np.testing.assert_allclose(seen, np.exp(-absorption), rtol=2e-3)
 
 
@@ -39,8 +40,13 @@ def test_the_film_has_the_texture_asked_for_and_the_rings_of_its_defocus() -> No
     nothing = np.zeros((256, 256))
     power = np.zeros((256, 256))
     for seed in range(6):
-        seen = bright_field._through_the_lens(nothing, nothing, 0.02, 5.0, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        lens = bright_field._draw_lens((256, 256), 5.0, rng)
+        seen = lens.image(nothing, lens.film_phase(0.02) * rng.normal(size=(256, 256)))
         assert seen.std() == pytest.approx(0.02, rel=0.05)
+        # what an eye averages over patches, against an average over Gaussians of the same effective area
+        smooth = ndimage.gaussian_filter(seen, np.sqrt(0.25 * 12**2 / (4 * np.pi)), mode="wrap")
+        assert lens.fluctuation(lens.film_phase(0.02), 0.0, 12) == pytest.approx(smooth.std(), rel=0.1)
         power += np.abs(np.fft.fft2(seen - seen.mean())) ** 2
     k = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256)[None, :])
     dark = power[np.abs(k - 0.2) < 0.004].mean()
