@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from polwidgets.electron import wave_number, wavelength_A
 from polwidgets.registry import parameter
+from polwidgets.simulate.aberrations import basis, coefficients
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +51,5 @@ class Probe:
         radius = np.hypot(down, right)
         inside = np.clip((wave_number(self.semiangle_mrad, voltage_kV) - radius) / edge + 0.5, 0, 1)
         wavelength = wavelength_A(voltage_kV)
-        angle, azimuth = radius * wavelength, np.arctan2(-down, right)
-        path = angle**2 / 2 * (self.defocus_A + self.C12_A * np.cos(2 * (azimuth - np.deg2rad(self.phi12_deg))))
-        path += angle**3 / 3 * self.C21_A * np.cos(azimuth - np.deg2rad(self.phi21_deg))
-        path += angle**3 / 3 * self.C23_A * np.cos(3 * (azimuth - np.deg2rad(self.phi23_deg)))
-        path += angle**4 / 4 * self.Cs_A
+        path = np.tensordot(coefficients(self), basis(-down * wavelength, right * wavelength), 1)
         return np.asarray(inside * np.exp(-2j * np.pi / wavelength * path))
