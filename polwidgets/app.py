@@ -70,10 +70,10 @@ class App:
     def open(self, path: str | Path | None, map_path: str | Path | None = None) -> None:
         """Show another scan; what cannot or may not be opened is said above the one that stays."""
         try:
-            prediction = None if map_path is None else xr.open_zarr(self.folders.allowed(map_path)).load()
+            found = None if map_path is None else xr.open_zarr(self.folders.allowed(map_path)).load()
             scan = pw.sample("knn_wall") if path is None else self.folders.allowed(path)
-            kind = "strain" if prediction is not None and "e_xx" in prediction else "prediction"
-            self.explorer = Explorer(scan, **{kind: prediction})
+            strained = found is not None and "e_xx" in found
+            self.explorer = Explorer(scan, prediction=None if strained else found, strain=found if strained else None)
         except Exception as error:  # noqa: BLE001 whatever is wrong with a file is shown where the user looks
             self._trouble.value = f"{type(error).__name__}: {error}"
             return
@@ -100,6 +100,8 @@ def serve(
     *,
     map_path: str | Path | None = None,
     show: bool = True,
+    prefix: str = "",
+    origin: str | None = None,
 ) -> None:
     """Serve the app until it is interrupted.
 
@@ -114,14 +116,19 @@ def serve(
         A map written by ``polwidgets map`` or ``polwidgets strain`` (zarr).
     show : bool
         Open a browser window.
+    prefix : str
+        Path of the app's address, where a proxy serves it below its own.
+    origin : str, optional
+        Host and port as the visitors' browsers know them, ``*`` for any; by default those of `address` and `port`.
     """
     _load()
     folders, path = _folders(path, map_path)
     if path is not None:
         pw.open_cube(folders.allowed(path))  # what cannot be opened is said here, before anybody visits
     title = "polwidgets" if path is None else f"{Path(path).name} · polwidgets"
-    origins = [f"{address}:{port}", f"localhost:{port}"]
-    pn.serve(lambda: App(folders, path, map_path).page, port=port, address=address, websocket_origin=origins, show=show, title=title)
+    origins = [f"{address}:{port}", f"localhost:{port}"] if origin is None else [origin]
+    where = {"port": port, "address": address, "websocket_origin": origins, "prefix": prefix}
+    pn.serve(lambda: App(folders, path, map_path).page, show=show, title=title, **where)
 
 
 def _folders(path: str | Path | None, map_path: str | Path | None) -> tuple[Folders, Path | None]:

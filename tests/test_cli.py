@@ -126,12 +126,13 @@ def test_the_app_is_served_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     asked: list[tuple[Any, ...]] = []
 
-    def serve(path: Path | None, port: int, address: str, *, map_path: Path | None, show: bool) -> None:
-        asked.append((path, port, address, map_path, show))
+    def serve(path: Path | None, port: int, address: str, **more: object) -> None:
+        asked.append((path, port, address, more))
 
     monkeypatch.setattr(app, "serve", serve)
     assert main(["app", "scan.zarr", "map.zarr", "--port", "6001", "--no-browser"]) == 0
-    assert asked == [(Path("scan.zarr"), 6001, "127.0.0.1", Path("map.zarr"), False)]
+    more = {"map_path": Path("map.zarr"), "show": False, "prefix": "", "origin": None}
+    assert asked == [(Path("scan.zarr"), 6001, "127.0.0.1", more)]
 
 
 def test_a_simulated_scan_is_what_was_asked_for(tmp_path: Path) -> None:

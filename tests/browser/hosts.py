@@ -48,8 +48,8 @@ def new_page(chromium: Browser) -> Iterator[Page]:
 
 
 @contextlib.contextmanager
-def jupyter(folder: Path) -> Iterator[str]:
-    """Serve a folder with JupyterLab, untouched by the user's own settings; yields its address."""
+def jupyter(folder: Path, base_url: str = "/") -> Iterator[str]:
+    """Serve a folder with JupyterLab, untouched by the user's own settings; yields its address, without a slash at the end."""
     for name, values in SETTINGS.items():
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
@@ -59,10 +59,11 @@ def jupyter(folder: Path) -> Iterator[str]:
         "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token=",
         "--ServerApp.disable_check_xsrf=True", "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}",
         f"--LabApp.user_settings_dir={folder / 'settings'}", f"--LabApp.workspaces_dir={folder / 'workspaces'}",
+        f"--ServerApp.base_url={base_url}",
     ]  # fmt: skip
     private = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    with _server(command, folder, {**private, "IPYTHONDIR": str(folder / "ipython")}, f"http://127.0.0.1:{port}/api/status"):
-        yield f"http://127.0.0.1:{port}"
+    with _server(command, folder, {**private, "IPYTHONDIR": str(folder / "ipython")}, f"http://127.0.0.1:{port}{base_url}api/status"):
+        yield f"http://127.0.0.1:{port}{base_url.rstrip('/')}"
 
 
 def write_notebook(path: Path, cells: Sequence[str]) -> None:
