@@ -16,6 +16,8 @@ import xarray as xr
 import polwidgets as pw
 from polwidgets.crystal.base import Crystal, crystals
 from polwidgets.cube.readers.base import readers
+from polwidgets.disks.base import disk_detectors
+from polwidgets.disks.probe import synthetic_probe
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.models.base import Context, Model, models
 from polwidgets.perturb.base import Batch, Perturbation, perturbations
@@ -24,7 +26,7 @@ from polwidgets.registry import Registry
 from polwidgets.simulate.base import Simulator, simulators
 from polwidgets.simulate.probe import Probe
 
-REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, perturbations, readers, models)
+REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, perturbations, readers, models, disk_detectors)
 silent = reporter(False)
 EVERY_PART = [(registry, name) for registry in REGISTRIES for name in registry]
 
@@ -130,6 +132,32 @@ def test_simulators_make_the_same_patterns_again_and_leave_their_inputs_alone(na
     np.testing.assert_array_equal(first, again)
     for array, was in zip((positions, ky, kx), before, strict=True):
         np.testing.assert_array_equal(array, was)
+
+
+@pytest.mark.parametrize("name", disk_detectors.names())
+def test_disk_detectors_propose_disks_and_leave_patterns_alone(name: str) -> None:
+    probe = synthetic_probe(5.0, (70, 81))
+    middles = np.array([[35.3, 40.2], [16.0, 22.6], [50.8, 61.0], [35.9, 62.4]])
+    down, right = np.indices((70, 81))
+    disks = [np.interp(np.hypot(down - y, right - x), [4.4, 5.6], [1.0, 0.0]) for y, x in middles]
+    counts = np.random.default_rng(2).poisson(40.0 * np.sum(disks, 0) + 1.0).astype(np.float32)
+    patterns = torch.from_numpy(np.stack([counts, np.zeros_like(counts)]))
+    before, good = patterns.clone(), torch.ones_like(patterns, dtype=torch.bool)
+    detector = disk_detectors.build(name)
+    try:
+        first, again = (detector.propose(patterns, probe, good=good, gain=1.0) for _ in range(2))
+    except FileNotFoundError as error:
+        pytest.skip(f"{name} has no weights: {error}")
+    assert torch.equal(patterns, before)
+    np.testing.assert_array_equal(first.places, again.places)
+    assert first.places.shape == (*first.certainty.shape, 2) == (*first.strength.shape, 2)
+    present = np.isfinite(first.places[..., 0])
+    assert not present[1].any(), "disks were proposed where there is nothing"
+    assert (first.certainty[~present] == 0).all()
+    assert (np.diff(first.certainty, axis=1) <= 0).all(), "the most certain come first"
+    distance = np.linalg.norm(first.places[0][present[0]][:, None] - middles, axis=-1)
+    assert (distance.min(0) < 1.0).all(), "a disk was missed"
+    assert (distance.min(1)[: len(middles)] < 2.5).all(), "something is surer than a disk"
 
 
 # strengths at which a part shows on a few small patterns, and those at which it does nothing (none: it always draws)
