@@ -35,6 +35,7 @@ _PUBLIC: Final = {
     "prefabs": "polwidgets.scenes.base",
     "draw_scenes": "polwidgets.scenes.draw",
     "simulate_scan": "polwidgets.simulate.scan",
+    "simulate_scene_scan": "polwidgets.simulate.scene_scan",
     "exit_wave": "polwidgets.simulate.exit_wave",
     "ImagingConditions": "polwidgets.simulate.imaging",
     "hrtem_images": "polwidgets.simulate.imaging",
