@@ -22,7 +22,7 @@ class SegmentationTask:
     def __init__(self, network: UNet, images: xr.Dataset, crop: int) -> None:
         self.network, self.crop = network, crop
         standard = np.stack([standardise(image) for image in images["image"].values])
-        classes = images["mask"].values.astype(np.int64)
+        classes = images["mask"].values.astype(np.uint8)
         self.count = _training_count(images)
         self._images, self._classes = torch.from_numpy(standard), torch.from_numpy(classes)
 
@@ -33,7 +33,7 @@ class SegmentationTask:
         # cameras and programs differ in gain and offset
         gain = torch.exp(0.2 * torch.randn(len(image), 1, 1, generator=generator))
         image = image * gain + 0.2 * torch.randn(len(image), 1, 1, generator=generator)
-        return segmentation_loss(self.network(_as_batch(image)), classes)
+        return segmentation_loss(self.network(_as_batch(image)), classes.long())
 
     def validate(self) -> float:
         """Mean loss of the images held out, their middle crop."""
@@ -41,7 +41,8 @@ class SegmentationTask:
         top, left = ((side - self.crop) // 2 for side in self._images.shape[1:])
         inner = (slice(top, top + self.crop), slice(left, left + self.crop))
         losses = [
-            float(segmentation_loss(self.network(_as_batch(self._images[part][:, *inner])), self._classes[part][:, *inner])) * len(part)
+            float(segmentation_loss(self.network(_as_batch(self._images[part][:, *inner])), self._classes[part][:, *inner].long()))
+            * len(part)
             for part in torch.tensor_split(torch.arange(held_out.start, held_out.stop), -(-len(held_out) // 16))
         ]
         return sum(losses) / len(held_out)
