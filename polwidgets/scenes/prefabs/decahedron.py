@@ -33,9 +33,13 @@ class Decahedron(Particle):
         """The middle of the axis at the origin, the axis along the beam before the turn."""
         metal = METALS[self.element]
         neighbour = metal.a_A / np.sqrt(2)
-        shells = max(1, round(self.diameter_A / neighbour / np.sqrt(3)))
-        length = max(shells + 1, round(self.aspect * self.diameter_A / neighbour))
-        sites = decahedron_sites(shells, length, min(self.notch, shells - 1))
+        wanted = np.pi / 6 * self.diameter_A**3 * 4 / metal.a_A**3
+        # without notches: 5 s columns in shell s, each as many atoms shorter than the axis; it is sqrt(3) m distances wide
+        shells = np.arange(1, 40)
+        lengths = np.maximum(shells + 1, np.rint(self.aspect * np.sqrt(3) * shells)).astype(int)
+        counts = lengths + 5 * (lengths * shells * (shells + 1) / 2 - shells * (shells + 1) * (2 * shells + 1) / 6)
+        best = int(np.argmin(abs(counts - wanted)))
+        sites = decahedron_sites(int(shells[best]), int(lengths[best]), min(self.notch, int(shells[best]) - 1))
         positions = turn.apply(sites.places * neighbour)
         atoms = make_matter(np.full(len(positions), metal.number), positions, phase=f"fcc {self.element}")
         return dataclasses.replace(atoms, grains=sites.sectors), convex_hull(positions, margin_A=neighbour / 2)

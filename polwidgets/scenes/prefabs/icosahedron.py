@@ -19,15 +19,16 @@ from polwidgets.scenes.volumes.polyhedron import convex_hull
 @prefabs.register("icosahedron")
 @dataclasses.dataclass(frozen=True)
 class Icosahedron(Particle):
-    """Mackay's icosahedron of whole shells, as near to the diameter as they come; each of its twenty sectors is a grain."""
+    """Mackay's icosahedron of whole shells, as near to the number of atoms as they come; each of its twenty sectors is a grain."""
 
     def particle(self, turn: Affine, *, seed: int) -> tuple[Matter, Volume]:  # noqa: ARG002
         """The central atom at the origin."""
         metal = METALS[self.element]
         neighbour = metal.a_A / np.sqrt(2)
-        # the volume of an icosahedron of edge e is 2.182 e^3
-        shells = max(1, round((np.pi / 6 / 2.1817) ** (1 / 3) * self.diameter_A / neighbour))
-        sites = icosahedron_sites(shells)
+        wanted = np.pi / 6 * self.diameter_A**3 * 4 / metal.a_A**3
+        shells = np.arange(1, 40)
+        counts = (10 * shells**3 + 15 * shells**2 + 11 * shells + 3) / 3
+        sites = icosahedron_sites(int(shells[np.argmin(abs(counts - wanted))]))
         # shells are 0.951 of the edge apart: between both lies the crystal's distance
         positions = turn.apply(sites.places * neighbour * 1.025)
         atoms = make_matter(np.full(len(positions), metal.number), positions, phase=f"fcc {self.element}")

@@ -50,7 +50,8 @@ class Polyhedron(Volume):
         """Corners (vertex, 3), angstrom."""
         center = _deepest_point(self.normals, self.distances_A)
         try:
-            corners = HalfspaceIntersection(np.column_stack([self.normals, -self.distances_A]), center).intersections
+            with np.errstate(divide="ignore", invalid="ignore"):  # corners at infinity, which are complained of below
+                corners = HalfspaceIntersection(np.column_stack([self.normals, -self.distances_A]), center).intersections
         except QhullError as error:
             raise ValueError("the half-spaces do not enclose a volume; add planes until they close") from error
         if not np.isfinite(corners).all():
