@@ -204,7 +204,10 @@ class Matcher {
   }
 
   fitText(fit) {
-    if (!fit) return "Not fitted yet: move the sliders until the difference fades, or press Fit.";
+    if (!fit) {
+      const scale = this.scene.lone ? " Until then the pattern's scale is the disk's, and may be a few percent off." : "";
+      return `Not fitted yet: move the sliders until the difference fades, or press Fit.${scale}`;
+    }
     const figure = (name, unit) => `${formatNumber(fit.values[name])}${fit.errors[name] ? ` ± ${formatNumber(Number(fit.errors[name].toPrecision(2)))}` : ""} ${unit}`;
     const quality = fit.poor ? "poor match: check crystal, voltage, semi-angle and sampling" : "good match";
     return `Fit: thickness ${figure("thickness_A", "Å")} · tilt up ${figure("tilt_y_mrad", "mrad")}, right ${figure("tilt_x_mrad", "mrad")} · correlation ${fit.score.toFixed(3)}, ${quality}`;
