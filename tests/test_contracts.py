@@ -23,10 +23,11 @@ from polwidgets.models.base import Context, Model, models
 from polwidgets.perturb.base import Batch, Perturbation, perturbations
 from polwidgets.progress import reporter
 from polwidgets.registry import Registry
+from polwidgets.scenes.base import prefabs
 from polwidgets.simulate.base import Simulator, simulators
 from polwidgets.simulate.probe import Probe
 
-REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, perturbations, readers, models, disk_detectors)
+REGISTRIES: tuple[Registry[typing.Any], ...] = (crystals, simulators, perturbations, readers, models, disk_detectors, prefabs)
 silent = reporter(False)
 EVERY_PART = [(registry, name) for registry in REGISTRIES for name in registry]
 
