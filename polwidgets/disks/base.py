@@ -41,7 +41,7 @@ class DiskDetector(Protocol):
         Parameters
         ----------
         patterns : float tensor (pattern, ky, kx)
-            Intensities; bad pixels are zero.
+            Intensities; bad pixels are zero, saturated ones at their ceiling.
         probe : DiskProbe
             What every disk is a copy of.
         good : bool tensor (pattern, ky, kx)

@@ -56,7 +56,7 @@ class Preparation:
         return 1.0 + TOLERANCE * self.probe.radius_px
 
     def block(self, patterns: NDArray[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Patterns (pattern, ky, kx) as floats without bad values, and which pixels count."""
+        """Patterns (pattern, ky, kx) as floats without bad values, and which pixels count: neither bad ones nor saturated."""
         return _cleaned(patterns, self.good_pixels)
 
 
@@ -111,9 +111,10 @@ def _sample(cube: xr.DataArray, region: NDArray[np.bool_] | None) -> Array:
 
 
 def _cleaned(patterns: NDArray[Any], good_pixels: NDArray[np.bool_]) -> tuple[torch.Tensor, torch.Tensor]:
-    good = good_pixels & np.isfinite(patterns) & ~_saturated(patterns)
-    values = np.where(good, patterns, 0).astype(np.float32)
-    return torch.from_numpy(values), torch.from_numpy(good)
+    known = good_pixels & np.isfinite(patterns)
+    # a disk at the ceiling is one to see, though not to measure
+    values = np.where(known, patterns, 0).astype(np.float32)
+    return torch.from_numpy(values), torch.from_numpy(known & ~_saturated(patterns))
 
 
 def _saturated(patterns: NDArray[Any]) -> NDArray[np.bool_]:

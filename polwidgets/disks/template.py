@@ -36,11 +36,18 @@ class TemplateDetector:
 
     map_name: ClassVar[str] = "correlation map"
     correlation: Literal["cross", "hybrid", "phase"] = parameter("cross", "weight of the Fourier components", choices=tuple(POWER))
-    certainty: float = parameter(6.0, "standard deviations above the noise", min=1, max=50, step=0.5)
+    certainty: float = parameter(5.0, "standard deviations above the noise", min=1, max=50, step=0.5)
     spacing: float = parameter(0.9, "least distance of two disks, in diameters", min=0.2, max=3, step=0.1)
     most: int = parameter(64, "most disks a pattern", min=4, max=400, step=1)
 
-    def propose(self, patterns: torch.Tensor, probe: DiskProbe, *, good: torch.Tensor, gain: float) -> Proposals:
+    def propose(
+        self,
+        patterns: torch.Tensor,
+        probe: DiskProbe,
+        *,
+        good: torch.Tensor,  # noqa: ARG002, a disk with a hole is one all the same
+        gain: float,
+    ) -> Proposals:
         """Propose disks; see `polwidgets.disks.base.DiskDetector`."""
         image = torch.from_numpy(probe.image).to(patterns)
         kernel = _kernel(image, probe)
@@ -52,7 +59,7 @@ class TemplateDetector:
         peaks = strength if self.correlation == "cross" else _correlate(spectrum, kernel, patterns.shape, POWER[self.correlation])
         reach = max(1, int(self.spacing * probe.radius_px))
         highest = _highest(_highest(peaks, reach, 1), reach, 2)
-        found = (peaks == highest) & (certainty > self.certainty) & good
+        found = (peaks == highest) & (certainty > self.certainty)
         found[:, [0, -1]] = False
         found[:, :, [0, -1]] = False
         score = torch.where(found, certainty, 0.0).flatten(1)
