@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import traitlets
 import xarray as xr
 from numpy.typing import NDArray
 
+from polwidgets.widgets.dataset_trait import DatasetTrait
 from polwidgets.widgets.host import FOLDER, BrowserPane, BrowserWidget, browser_module, style_sheet
 from polwidgets.widgets.view_state import ViewState
 
@@ -59,8 +59,8 @@ class DiskExplorer(BrowserWidget):
     _css = STYLE
     _pane = DiskExplorerPane
     model: DiskExplorerModel
-    strain = traitlets.Instance(xr.Dataset, allow_none=True)
-    disks = traitlets.Instance(xr.Dataset, allow_none=True)
+    strain = DatasetTrait()
+    disks = DatasetTrait()
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class DiskExplorer(BrowserWidget):
         super().__init__(model)
         self.state = model.state
         for name in ("strain", "disks"):
-            traitlets.link((model, name), (self, name))
+            model.observe(lambda change: self.set_trait(change["name"], change["new"]), name)
 
     @property
     def detector(self) -> DiskDetector:

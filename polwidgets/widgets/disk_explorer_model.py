@@ -28,6 +28,7 @@ from polwidgets.disks.probe import SMALLEST_RADIUS_PX, synthetic_probe
 from polwidgets.progress import Progress
 from polwidgets.widgets.background import Background, Cancelled
 from polwidgets.widgets.browser_model import color_table
+from polwidgets.widgets.dataset_trait import DatasetTrait
 from polwidgets.widgets.disk_explorer_pattern import disk_map, measure, propose
 from polwidgets.widgets.form import words
 from polwidgets.widgets.geometry import mrad_per_wave_number, plane_axes, region_mask
@@ -62,10 +63,10 @@ class DiskExplorerModel(BrowserModel):
         Where the controls start.
     """
 
-    strain = traitlets.Instance(xr.Dataset, allow_none=True)
+    strain = DatasetTrait()
     """The last strain map of the whole scan."""
 
-    disks = traitlets.Instance(xr.Dataset, allow_none=True)
+    disks = DatasetTrait()
     """The last table of the whole scan's disks."""
 
     def __init__(

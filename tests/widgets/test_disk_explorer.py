@@ -117,6 +117,8 @@ def test_state_and_view_move_each_other(model):
 
 
 def test_the_whole_scan_is_mapped_with_the_chosen_parameters(model):
+    told = []
+    model.observe(lambda change: told.append(change["new"]), ["strain", "disks"])
     values = {**model.view, "reference": "here", "probe": [0, 1]}
     assert "error" not in ask(model, "apply", values=values, what="strain")
     model.background.wait(120)
@@ -128,6 +130,8 @@ def test_the_whole_scan_is_mapped_with_the_chosen_parameters(model):
     ask(model, "apply", values=values, what="disks")
     model.background.wait(120)
     assert model.disks.sizes["disk"] >= 9 * 12
+    assert told[0] is model.strain
+    assert told[1] is model.disks
 
 
 def test_a_region_that_is_not_there_is_said(model):
@@ -167,6 +171,9 @@ def test_the_widget_hands_on_its_detector_and_shares_its_model_with_panel(made):
     widget.view = {**widget.view, "parameters": {**parameters, "template": {**parameters["template"], "most": 20.0}}}
     assert widget.detector == TemplateDetector(certainty=9.0, most=20)
     assert isinstance(widget.__panel__(), DiskExplorerPane)
+    strain = nanobeam_scan.make_strain(made[0])
+    widget.model.strain = strain
+    assert widget.strain is strain
     assert 'from "./' not in ESM
 
 
