@@ -34,6 +34,7 @@ _PUBLIC: Final = {
     "Scene": "polwidgets.scenes.scene",
     "prefabs": "polwidgets.scenes.base",
     "draw_scenes": "polwidgets.scenes.draw",
+    "save_scene": "polwidgets.scenes.export",
     "simulate_scan": "polwidgets.simulate.scan",
     "simulate_scene_scan": "polwidgets.simulate.scene_scan",
     "exit_wave": "polwidgets.simulate.exit_wave",
@@ -78,6 +79,7 @@ _PUBLIC: Final = {
     "PerturbationPanel": "polwidgets.widgets.perturbation_panel",
     "ModelSelector": "polwidgets.widgets.model_selector",
     "SpecimenMatcher": "polwidgets.widgets.specimen_matcher",
+    "SceneView": "polwidgets.widgets.scene_view",
     "DiskExplorer": "polwidgets.widgets.disk_explorer",
     "StrainMaps": "polwidgets.widgets.strain_maps",
 }

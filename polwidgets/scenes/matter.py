@@ -149,7 +149,8 @@ def check_labels(labels: Integers, names: tuple[str, ...], what: str, of: str) -
         raise ValueError(f"{what} run from {labels.min()} to {labels.max()}, expected indices into the {len(names)} {of} {names}")
 
 
-# B at room temperature of the elements, rounded, after Peng, Ren, Dudarev and Whelan (doi:10.1107/S0108767395012876)
+# B at room temperature of the elements, rounded to what an image may notice; Peng and others tabulate them exactly
+# (doi:10.1107/S010876739600089X)
 _DEBYE_WALLER_A2: Final = {
     6: 0.2, 12: 1.8, 13: 0.8, 14: 0.5, 22: 0.5, 24: 0.25, 26: 0.35, 27: 0.3, 28: 0.35, 29: 0.55, 30: 1.1, 32: 0.6, 42: 0.25, 44: 0.2,
     45: 0.3, 46: 0.45, 47: 0.75, 73: 0.3, 74: 0.15, 77: 0.25, 78: 0.35, 79: 0.6, 82: 2.0,

@@ -18,7 +18,7 @@ class Sites(NamedTuple):
 
 
 def icosahedron_sites(shells: int) -> Sites:
-    """Mackay's icosahedron with so many shells about the central atom (doi:10.1107/S0365110X6200225X).
+    """Mackay's icosahedron with so many shells about the central atom (Acta Cryst. 15 (1962) 916).
 
     Twenty tetrahedra meet at the centre; the distance of neighbours within a shell is 1, between shells 0.951.
     """
@@ -34,7 +34,7 @@ def icosahedron_sites(shells: int) -> Sites:
 
 
 def decahedron_sites(edge: int, length: int, notch: int) -> Sites:
-    """Marks' decahedron: five sectors about an axis along the beam (doi:10.1080/01418618408233432).
+    """Marks' decahedron: five sectors about an axis along the beam (Phil. Mag. A 49 (1984) 81).
 
     Parameters
     ----------

@@ -76,11 +76,6 @@ class SceneView(BrowserWidget):
         super().__init__(model)
 
 
-def view(scene: Scene, *, color_by: str = "element") -> SceneView:
-    """Show a scene in a notebook cell; see `SceneView`."""
-    return SceneView(scene, color_by=color_by)
-
-
 def _labels(scene: Scene) -> dict[str, dict[str, Any]]:
     elements, element = np.unique(scene.numbers, return_inverse=True)
     grains, grain = np.unique(scene.grains, return_inverse=True)

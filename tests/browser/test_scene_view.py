@@ -16,9 +16,8 @@ pytestmark = pytest.mark.browser
 
 SCENE = """
 import polwidgets as pw
-from polwidgets.widgets.scene_view import view
 (scene,) = pw.draw_scenes("nanoparticle_on_substrate", 1, seed=3, shape="mixed_defects", diameter_A=40.0, element="Au", orientation="011")
-shown = view(scene)
+shown = pw.SceneView(scene)
 """
 SUM = """() => {
   const canvas = document.querySelector('.pw-scene canvas');

@@ -7,7 +7,7 @@ import pytest
 
 import polwidgets as pw
 from polwidgets.scenes.scene import Scene
-from polwidgets.widgets.scene_view import LARGEST, SceneView, view
+from polwidgets.widgets.scene_view import LARGEST, SceneView
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def scene() -> Scene:
 
 
 def test_atoms_and_labels_arrive_as_they_are(scene: Scene) -> None:
-    sent = view(scene, color_by="phase").scene
+    sent = SceneView(scene, color_by="phase").scene
     np.testing.assert_allclose(np.frombuffer(sent["positions"], "<f4").reshape(-1, 3), scene.positions_A, atol=1e-4)
     phase = sent["labels"]["phase"]
     np.testing.assert_array_equal(np.frombuffer(phase["values"], "<u2"), scene.phases)
@@ -39,6 +39,6 @@ def test_the_view_goes_both_ways(scene: Scene) -> None:
 
 def test_what_cannot_be_shown(scene: Scene) -> None:
     with pytest.raises(ValueError, match="expected one of element, object, phase, grain"):
-        view(scene, color_by="mood")
+        SceneView(scene, color_by="mood")
     with pytest.raises(ValueError, match="take a part"):
-        view(scene.select(np.arange(LARGEST + 1) % len(scene)))
+        SceneView(scene.select(np.arange(LARGEST + 1) % len(scene)))

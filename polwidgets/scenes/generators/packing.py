@@ -21,7 +21,7 @@ _PUSHES: Final = 25
 _LOOSE: Final = 0.35  # share of the box filled with balls, below which there is room to put the last few pairs elsewhere
 _FEW: Final = 40  # pairs still too near: quicker put elsewhere than pushed apart
 _INSERTION_ROUNDS: Final = 50
-_DENSEST: Final = 0.55  # the pushes jam at about 0.6, not far below random close packing, 0.64 (doi:10.1038/185068b0)
+_DENSEST: Final = 0.55  # the pushes jam at about 0.6, not far below random close packing, 0.64 (doi:10.1088/0022-3727/2/6/311)
 
 
 @dataclasses.dataclass(frozen=True)
