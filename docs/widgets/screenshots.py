@@ -19,10 +19,13 @@ from typing import Any
 
 import numpy as np
 import panel as pn
+from ase.build import bulk
 from PIL import Image, ImageChops
 from playwright.sync_api import Page, sync_playwright
 
 import polwidgets as pw
+from polwidgets.simulate.bloch import rocking_curves
+from polwidgets.simulate.nanobeam import Nanobeam, nanobeam_patterns, vacuum_probe
 from polwidgets.widgets.map_style import load_extensions
 
 HERE = Path(__file__).parent
@@ -62,6 +65,19 @@ class Scenes:
         """A map by unit cells."""
         return pw.map_polarization(self.scan, specimen=self.specimen)
 
+    @functools.cached_property
+    def silicon(self) -> tuple[Any, Any]:
+        """A nanobeam scan of a layer that is stretched the more, the deeper, and its vacuum probe."""
+        return _silicon_layer()
+
+    @functools.cached_property
+    def strain(self) -> Any:
+        """The layer's strain against its relaxed upper rows."""
+        scan, probe = self.silicon
+        relaxed = np.zeros(scan.shape[:2], bool)
+        relaxed[:3] = True
+        return pw.strain_map(scan, probe=probe, reference=relaxed)
+
     def pages(self) -> dict[str, Callable[[], Any]]:
         """Name of the picture -> widget: another widget is another line here."""
         scan = self.scan
@@ -80,6 +96,8 @@ class Scenes:
             ),
             "domain_gap_explorer": lambda: _analysed(pw.DomainGapExplorer(scan, **shared())),
             "defect_explorer": lambda: _analysed(pw.DefectExplorer(scan, **shared())),
+            "disk_explorer": lambda: pw.DiskExplorer(*self.silicon),
+            "strain_maps": lambda: pw.StrainMaps(self.strain, self.silicon[0]),
             "explorer": self._explorer,
         }
 
@@ -91,6 +109,25 @@ class Scenes:
     def show(self, prediction: Any) -> None:
         """Put a map into the explorer that is on the page."""
         self.document.add_next_tick_callback(lambda: self.explorer.param.update(prediction=prediction))
+
+
+def _silicon_layer(rows: int = 12, columns: int = 16, pixels: int = 128) -> tuple[Any, Any]:
+    k, rng = (np.arange(pixels) - pixels // 2) * 0.021, np.random.default_rng(1)
+    optics: dict[str, Any] = {"voltage_kV": 300.0, "semiangle_mrad": 2.0}
+    stretch = 0.003 * np.clip(np.arange(rows)[:, None] - 3 - np.sin(np.arange(columns) / 4), 0, 5)
+    patterns = np.empty((rows, columns, pixels, pixels), np.float32)
+    for column in range(columns):
+        thickness, tilt = 180.0 + 12 * column, (float(rng.uniform(-3, 3)), float(rng.uniform(-3, 3)))
+        curves = rocking_curves(
+            bulk("Si", cubic=True), thicknesses_A=[thickness], zone_axis=(1, 1, 0), tilt_mrad=tilt, most_beams=60, **optics
+        )
+        conditions = [
+            Nanobeam(thickness_A=thickness, e_xx=e, e_yy=-0.3 * e, e_xy=0.2 * e, rotation_deg=20 * e, background=0.05, dose=1e5)
+            for e in map(float, stretch[:, column])
+        ]
+        patterns[:, column] = nanobeam_patterns(curves, conditions, ky=k, kx=k, seed=column)["intensity"]
+    scan = pw.make_cube(patterns, scan_step_A=20.0, k_step=0.021, **optics)
+    return scan, vacuum_probe(**optics, ky=k, kx=k, seed=0, condition=Nanobeam(dose=1e6))
 
 
 def _perturbed(panel: pw.PerturbationPanel) -> pw.PerturbationPanel:

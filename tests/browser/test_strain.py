@@ -48,7 +48,7 @@ def test_a_slider_changes_the_disks_and_the_detector(shown):
     canvas = _canvas(page, "Pattern with disks")
     before = shown.pixels(canvas)
     count = _count(page)
-    page.get_by_label("Certainty", exact=True).focus()
+    page.get_by_role("slider", name="Certainty", exact=True).focus()
     for _ in range(6):
         page.keyboard.press("PageUp")
     shown.wait_for(lambda state: state["certainty"] == 36)
