@@ -19,8 +19,7 @@ from polwidgets.widgets.direction_map import DirectionMap
 from polwidgets.widgets.form import note
 from polwidgets.widgets.map_style import load_extensions
 from polwidgets.widgets.session import apply_session, load_session, reset_state, save_session
-from polwidgets.widgets.strain_view import may_be_separate
-from polwidgets.widgets.tabs import OF_SEPARATE_DISKS, TABS
+from polwidgets.widgets.tabs import OF_SEPARATE_DISKS, TABS, may_be_separate
 from polwidgets.widgets.toolbar import toolbar
 from polwidgets.widgets.view import Page
 from polwidgets.widgets.view_state import ViewState

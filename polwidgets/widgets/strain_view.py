@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import panel as pn
 import param
 import traitlets
 import xarray as xr
 
-from polwidgets.electron import wave_number
 from polwidgets.widgets.disk_explorer import DiskExplorerPane
 from polwidgets.widgets.disk_explorer_model import DiskExplorerModel
 from polwidgets.widgets.map_style import load_extensions
 from polwidgets.widgets.strain_maps import StrainMapsPane
 from polwidgets.widgets.strain_maps_model import StrainMapsModel
 from polwidgets.widgets.view_state import ViewState
-
-LARGEST_CELL_A: Final = 4.0
-
-
-def may_be_separate(cube: xr.DataArray) -> bool:
-    """Whether disks do not overlap, as far as the optics tell, for a lattice of 4 angstrom; yes where they do not tell."""
-    if not {"voltage_kV", "semiangle_mrad"} <= set(cube.attrs):
-        return True
-    return 2 * wave_number(float(cube.attrs["semiangle_mrad"]), float(cube.attrs["voltage_kV"])) < 1 / LARGEST_CELL_A
 
 
 class StrainView(pn.viewable.Viewer):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import panel as pn
 import traitlets
+import xarray as xr
 
+from polwidgets.electron import wave_number
 from polwidgets.widgets.form import note
 from polwidgets.widgets.specimen_matcher import SpecimenMatcherPane
 from polwidgets.widgets.view import View
@@ -125,3 +127,11 @@ TABS: Final[dict[str, Callable[[Explorer], Any]]] = {
     "Strain": _strain,
 }
 OF_SEPARATE_DISKS: Final = ("Strain",)
+LARGEST_CELL_A: Final = 4.0
+
+
+def may_be_separate(cube: xr.DataArray) -> bool:
+    """Whether disks do not overlap, as far as the optics tell, for a lattice of 4 angstrom; yes where they do not tell."""
+    if not {"voltage_kV", "semiangle_mrad"} <= set(cube.attrs):
+        return True
+    return 2 * wave_number(float(cube.attrs["semiangle_mrad"]), float(cube.attrs["voltage_kV"])) < 1 / LARGEST_CELL_A

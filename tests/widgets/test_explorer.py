@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -74,3 +77,9 @@ def test_a_wrong_session_text_is_said_not_raised(scan):
     explorer = pw.Explorer(scan)
     explorer.take_session("nonsense")
     assert "no saved session" in explorer._message.value
+
+
+def test_what_computes_is_not_loaded_before_it_is_needed():
+    script = "import sys, polwidgets.widgets.explorer; print(*[m for m in ('torch', 'sklearn', 'distributed') if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
