@@ -60,7 +60,7 @@ def particle_statistics(segmentation: xr.Dataset, *, border: bool = False) -> xr
         "minor_axis": (minor * scale, unit, "short axis of the ellipse of the same moments"),
         "aspect_ratio": (major / minor, "1", "long over short axis"),
         "orientation_deg": (orientation, "degree", "long axis, anticlockwise on screen from the right"),
-        "solidity": (np.minimum(area / _hull_area(labels, numbers), 1), "1", "area over that of the convex hull"),
+        "solidity": (np.minimum(area / hull_area(labels, numbers), 1), "1", "area over that of the convex hull"),
         "touches_border": (touching[numbers], "1", "cut by the image's edge"),
     }
     for name in ("probability", "uncertainty"):
@@ -122,8 +122,8 @@ def _moments(
     return middle[numbers], 4 * np.sqrt(half + split), 4 * np.sqrt(half - split), direction % 180
 
 
-def _hull_area(labels: NDArray[np.int32], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of the convex hull of every particle's pixels, corners included."""
+def hull_area(labels: NDArray[np.int32], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Area in pixels of the convex hull of every numbered particle, pixels' corners included; (n,)."""
     boxes = ndimage.find_objects(labels)
     areas = np.empty(len(numbers))
     for index, number in enumerate(numbers):

@@ -32,7 +32,7 @@ PATCH: Final = 0.25  # radii; an outline is followed by eye over patches one rad
 class BrightField:
     """Distributions that images are drawn from; pairs are limits, of a logarithmic draw where all are positive and far apart."""
 
-    radius_px: tuple[float, float] = parameter((4.0, 60.0), "typical radius of an image's particles", min=2, max=150, unit="pixel")
+    radius_px: tuple[float, float] = parameter((8.0, 60.0), "typical radius of an image's particles", min=2, max=150, unit="pixel")
     spread: tuple[float, float] = parameter((0.02, 0.35), "relative spread of radii within an image", min=0, max=1)
     cover: tuple[float, float] = parameter((0.04, 0.6), "part of the image that is covered", min=0, max=1)
     contrast: tuple[float, float] = parameter((0.12, 0.85), "part of the beam that the thickest particle takes away", min=0, max=0.99)

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from polwidgets.segmentation.instances import separate, touching_border
-from polwidgets.segmentation.segmentation import without_border
+from polwidgets.segmentation.segmentation import only
 from polwidgets.segmentation.statistics import particle_statistics
 
 SHAPE = (121, 170)
@@ -71,7 +71,8 @@ def test_numbers_go_from_the_top_and_the_border_is_known() -> None:
     labels = separate(mask)
     assert [labels[20, 100], labels[60, 30], labels[118, 80]] == [1, 2, 3]
     np.testing.assert_array_equal(touching_border(labels), [False, False, False, True])
-    np.testing.assert_array_equal(without_border(labels), np.where(labels == 3, 0, labels))
+    np.testing.assert_array_equal(only(labels, ~touching_border(labels)), np.where(labels == 3, 0, labels))
+    np.testing.assert_array_equal(only(labels, np.array([True, False, True, True])), np.clip(labels - 1, 0, None))
 
 
 def test_disks_have_the_size_of_disks_in_the_images_unit() -> None:

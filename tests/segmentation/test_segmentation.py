@@ -85,6 +85,14 @@ def test_another_threshold_needs_no_network() -> None:
     assert pw.separate_particles(found, threshold=0.5, min_area=300).attrs["min_area"] == 300
 
 
+def test_ragged_particles_are_left_out_where_outlines_are_asked_for() -> None:
+    image = picture()
+    image[55:80, 20:26] = image[74:80, 20:50] = 20  # an L: half of its hull
+    assert pw.segment(image, weights=BY_GREY)["labels"].values.max() == 3
+    assert pw.segment(image, weights=BY_GREY, min_solidity=0.0)["labels"].values.max() > 3
+    assert pw.segment(image, weights=BY_GREY, particles="all")["labels"].values.max() > 3
+
+
 def test_all_particles_include_unresolved_ones() -> None:
     image = picture()
     image[50:60, 20:40] = 150
@@ -110,6 +118,7 @@ def test_missing_pixels_belong_to_no_particle() -> None:
         ({"zoom": 0.0}, "zoom is 0"),
         ({"views": 3}, "views is 3"),
         ({"threshold": 1.0}, "between 0 and 1"),
+        ({"min_solidity": 1.2}, "part between 0 and 1"),
         ({"min_area": 0}, "at least one pixel"),
     ],
 )
