@@ -100,10 +100,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--environment", type=Path, help="where py4DSTEM is or is put (default: a temporary folder, removed again)")
     parser.add_argument("--detectors", nargs="+", default=["auto"])
-    parser.add_argument("--positions", type=int, default=24)
+    parser.add_argument("--positions", type=int, default=24, help="of every drawn scan; 0 leaves them out")
     options = parser.parse_args()
     scans = strain.stored(options.data) if options.data is not None else {}
-    for seed, (name, each) in enumerate(strain_cubes.crystals().items()):
+    for seed, (name, each) in enumerate(strain_cubes.crystals().items() if options.positions else ()):
         curves = strain_cubes.specimens(*each, count=options.positions, tilt_mrad=6.0, seed=seed)
         scans[name] = strain_cubes.drawn_scan(curves, columns=strain.COLUMNS, seed=seed)
     with tempfile.TemporaryDirectory() as temporary:
