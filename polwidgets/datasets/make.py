@@ -94,6 +94,7 @@ def make_dataset(
 
 def _simulated(recipe: Recipe, seed: int, indices: list[int]) -> Iterator[tuple[int, xr.Dataset]]:
     """Scenes' images as they are finished, as many at a time as there are cores."""
+    threads = torch.get_num_threads()
     # a core each: transforms of this size gain little from being shared
     with ThreadPoolExecutor(workers(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         running: dict[Future[xr.Dataset], int] = {}
@@ -111,3 +112,4 @@ def _simulated(recipe: Recipe, seed: int, indices: list[int]) -> Iterator[tuple[
                     yield running.pop(future), future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            torch.set_num_threads(threads)

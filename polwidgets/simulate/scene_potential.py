@@ -63,9 +63,9 @@ class ScenePotential:
         self.device = device
         damping = np.zeros(len(numbers)) if debye_waller_A2 is None else np.asarray(debye_waller_A2, float)
         # a scene has few kinds of atoms: each needs one scattering factor, and in each slice one transform
-        kinds, kind = np.unique(np.stack([np.asarray(numbers, float), damping], -1), axis=0, return_inverse=True)
+        kinds, kind = np.unique(numbers + 1j * damping, return_inverse=True)  # pairs, as numbers that sort fast
         self._form = [
-            _form_factor(int(number), float(factor), box_A[:2], grid, voltage_kV, parametrization).to(device) for number, factor in kinds
+            _form_factor(int(pair.real), float(pair.imag), box_A[:2], grid, voltage_kV, parametrization).to(device) for pair in kinds
         ]
         slice_of = np.clip((positions_A[:, 2] / self.thickness_A).astype(int), 0, slices - 1)
         order = np.lexsort((kind, slice_of))
