@@ -54,6 +54,11 @@ class DiskLikelihood:
     misfit: torch.Tensor
     intensity: torch.Tensor
 
+    def replaced(self, better: torch.Tensor, other: DiskLikelihood) -> DiskLikelihood:
+        """Those of `other` where `better` (disk,) says so."""
+        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self))
+        return DiskLikelihood(*(torch.where(better.reshape(-1, *[1] * (old.ndim - 1)), new, old) for old, new in pairs))
+
 
 class DiskFit:
     """The disk model over windows of a batch of patterns.
@@ -153,15 +158,17 @@ class DiskFit:
         return self._patterns.view(-1)[flat], self._good.view(-1)[flat], self._shape @ offset
 
 
-def fit_places(fit: DiskFit, index: torch.Tensor, places: torch.Tensor, *, steps: int = 4) -> tuple[torch.Tensor, DiskLikelihood]:
-    """Every disk by itself: its most likely place, and the likelihood there."""
-    start, likelihood = places, fit.at(index, places, prior=STIFF)
+def fit_places(
+    fit: DiskFit, index: torch.Tensor, places: torch.Tensor, *, steps: int = 4, stiff: float = STIFF
+) -> tuple[torch.Tensor, DiskLikelihood]:
+    """Every disk by itself: its most likely place, and the likelihood there. Insides are held `stiff` at first."""
+    start, likelihood = places, fit.at(index, places, prior=stiff)
     for step in range(steps):
         certain = likelihood.information + 1e-2 * torch.eye(2, dtype=places.dtype, device=places.device)
         move = torch.linalg.solve(certain, likelihood.gradient[..., None])[..., 0]
         length = torch.linalg.vector_norm(move, dim=-1, keepdim=True)
         places = start + (places + move / length.clamp(min=1) - start).clamp(-2.5, 2.5)
-        likelihood = fit.at(index, places, likelihood.coefficients, STIFF if step < 1 else PRIOR)
+        likelihood = fit.at(index, places, likelihood.coefficients, stiff if step < 1 else PRIOR)
     return places, likelihood
 
 

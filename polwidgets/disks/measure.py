@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from polwidgets.disks.base import DiskDetector, Proposals
-from polwidgets.disks.disk_fit import DiskFit, fit_places
+from polwidgets.disks.disk_fit import DiskFit, DiskLikelihood, fit_places
 from polwidgets.disks.lattice import Lattices, fit_lattices, nearest_basis
 from polwidgets.disks.lattice_fit import FREE, FixedDisks, LatticeFit, fit_lattice
 from polwidgets.disks.preparation import Preparation
@@ -55,7 +55,7 @@ def measure_disks(patterns: NDArray[Any], preparation: Preparation, detector: Di
         return found, np.where(present, _correlation_error(found, preparation), np.nan)
     index, slot = np.nonzero(present)
     fit = DiskFit(values, good, preparation.probe, gain=preparation.gain, clear_px=_clear(preparation))
-    places, likelihood = fit_places(fit, torch.from_numpy(index), torch.from_numpy(found.places[index, slot]).float())
+    places, likelihood = _alone(fit, found, index, slot, _lattice_places(fit, found, preparation, np.array(patterns.shape[1:]) / 2))
     error = np.full(present.shape, np.nan)
     refined, strength = found.places.copy(), found.strength.copy()
     information = likelihood.information.double() / likelihood.misfit.double().clamp(min=1)[:, None, None]
@@ -72,8 +72,7 @@ def measure_lattices(patterns: NDArray[Any], preparation: Preparation, detector:
     found = detector.propose(values, preparation.probe, good=good, gain=preparation.gain)
     middle = np.array(patterns.shape[1:]) / 2
     assert preparation.basis is not None
-    lattices = fit_lattices(found.places, found.certainty, preparation.basis, tolerance_px=preparation.tolerance_px, middle=middle)
-    indices, on = _matched(found, lattices, preparation.tolerance_px)
+    lattices, indices, on = _indexed(found, preparation, middle)
     index, slot = np.nonzero(on)
     likelihood: DiskFit | FixedDisks
     if refine == "none":
@@ -84,9 +83,10 @@ def measure_lattices(patterns: NDArray[Any], preparation: Preparation, detector:
     else:
         likelihood = DiskFit(values, good, preparation.probe, gain=preparation.gain, clear_px=_clear(preparation))
         if refine == "disks":
-            places, alone = fit_places(likelihood, torch.from_numpy(index), torch.from_numpy(found.places[index, slot]).float())
+            together = _lattice_places(likelihood, found, preparation, middle)
+            places, alone = _alone(likelihood, found, index, slot, together)
             likelihood = FixedDisks(places.double(), alone.information.double() / alone.misfit.double().clamp(min=1)[:, None, None])
-    fit = fit_lattice(likelihood, np.concatenate([lattices.origin, lattices.vectors.reshape(-1, 4)], 1), indices, on)
+    fit = fit_lattice(likelihood, _parameters(lattices), indices, on)
     if isinstance(likelihood, DiskFit):
         fit = _tried_again(fit, likelihood, found, lattices, indices, on, preparation)
     lost = 1 - good.numpy().mean((1, 2)) / max(preparation.good_pixels.mean(), 1e-9)
@@ -102,6 +102,44 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _indexed(found: Proposals, preparation: Preparation, middle: Array) -> tuple[Lattices, Array, NDArray[np.bool_]]:
+    """Lattices of the proposals, their indices (pattern, disk, 2), and which of them lie on it."""
+    assert preparation.basis is not None
+    tolerance = preparation.tolerance_px
+    lattices = fit_lattices(found.places, found.certainty, preparation.basis, tolerance_px=tolerance, middle=middle)
+    return lattices, *_matched(found, lattices, tolerance)
+
+
+def _parameters(lattices: Lattices) -> Array:
+    return np.concatenate([lattices.origin, lattices.vectors.reshape(-1, 4)], 1)
+
+
+def _lattice_places(fit: DiskFit, found: Proposals, preparation: Preparation, middle: Array) -> Array:
+    """Where the lattice through all disks of a pattern puts each (pattern, disk, 2); NaN off it, or where there is none."""
+    if preparation.basis is None:
+        return np.full_like(found.places, np.nan)
+    lattices, indices, on = _indexed(found, preparation, middle)
+    whole = fit_lattice(fit, _parameters(lattices), indices, on)
+    whole = _tried_again(whole, fit, found, lattices, indices, on, preparation)
+    origin, vectors = whole.parameters[:, None, :2], whole.parameters[:, 2:].reshape(-1, 2, 2)
+    return np.where(on[..., None], origin + indices @ vectors, np.nan)
+
+
+def _alone(
+    fit: DiskFit, found: Proposals, index: NDArray[np.int64], slot: NDArray[np.int64], together: Array
+) -> tuple[torch.Tensor, DiskLikelihood]:
+    """Every disk by itself, from where it was proposed and from where its lattice has it: whichever fits better."""
+    owner, start = torch.from_numpy(index), torch.from_numpy(found.places[index, slot]).float()
+    places, likelihood = fit_places(fit, owner, start)
+    other = torch.from_numpy(together[index, slot]).float()
+    there = torch.isfinite(other).all(1)
+    if there.any():
+        again, found_there = fit_places(fit, owner, torch.where(there[:, None], other, start), stiff=1.0)
+        better = there & (found_there.misfit < likelihood.misfit)
+        places, likelihood = torch.where(better[:, None], again, places), likelihood.replaced(better, found_there)
+    return places, likelihood
 
 
 def _matched(found: Proposals, lattices: Lattices, tolerance: float) -> tuple[Array, NDArray[np.bool_]]:

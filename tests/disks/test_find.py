@@ -13,6 +13,7 @@ import xarray as xr
 
 import polwidgets as pw
 from polwidgets.disks.base import disk_detectors
+from polwidgets.disks.lattice import fit_lattices, guess_basis
 from polwidgets.disks.probe import measured_probe
 
 DOSE = 4e5
@@ -103,3 +104,33 @@ def test_correlations_propose_the_central_disk(correlation: str, cube: xr.DataAr
 def test_detectors_survive_json() -> None:
     part = disk_detectors.build("template", certainty=4.0)
     assert disk_detectors.from_json(disk_detectors.to_json(part)) == part
+
+
+def test_an_experimental_pattern_shows_one_lattice(shared_data: Path) -> None:
+    pytest.importorskip("rsciio", reason="the extra 'io' is not installed")
+    cube = pw.open_cube(shared_data / "nbed" / "dd020.dm3")
+    with pytest.warns(UserWarning, match="no probe was given"):
+        disks = pw.find_disks(cube)
+    places = np.stack([disks.ky.values - float(cube.ky[0]), disks.kx.values - float(cube.kx[0])], -1)
+    assert disks.attrs["probe_radius_px"] == pytest.approx(4.5, abs=0.5)  # as seen in a picture of it
+    assert 20 <= len(places) <= 50
+    basis = guess_basis([places], [np.ones(len(places))], 2.5)
+    assert basis is not None
+    np.testing.assert_allclose(np.sort(np.linalg.norm(basis, axis=1)), [30.0, 50.9], atol=1.5)  # measured with a ruler on screen
+    fit = fit_lattices(places[None], disks.intensity.values[None].clip(1), basis, tolerance_px=2.5, middle=np.array([128.0, 128.0]))
+    assert fit.explained[0] > 0.97
+    down, right = np.indices(cube.shape[2:])
+    pattern = cube.values[0, 0]
+    for row, column in places:
+        distance = np.hypot(down - row, right - column)
+        assert pattern[distance < 4].mean() > pattern[(distance > 7) & (distance < 10)].mean()
+
+
+def test_saturated_spots_are_seen(shared_data: Path) -> None:
+    pytest.importorskip("rsciio", reason="the extra 'io' is not installed")
+    cube = pw.open_cube(shared_data / "nbed" / "blo_3x2.blo")
+    with pytest.warns(UserWarning, match="no probe was given"):
+        disks = pw.find_disks(cube[:1, :1], refine=False)
+    places = np.stack([disks.ky.values - float(cube.ky[0]), disks.kx.values - float(cube.kx[0])], -1)
+    for spot in ([78, 105], [97, 101], [118, 97], [38, 58], [85, 37], [107, 33]):  # seen in a picture of it
+        assert np.linalg.norm(places - spot, axis=1).min() < 2.5, f"the spot at {spot} was missed"
