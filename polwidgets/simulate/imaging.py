@@ -8,6 +8,7 @@ electrons are counted, and the detector spreads each of them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -100,7 +101,7 @@ def hrtem_images(
         raise ValueError(f"binning {binning} does not divide the wave's {shape[0]} x {shape[1]} points; simulate a grid that it divides")
     _check_aperture(conditions, step_A, voltage_kV)
     spectrum = torch.fft.fft2(torch.from_numpy(np.ascontiguousarray(wave.values)).to(device, torch.complex64)).reshape(-1, *shape)
-    lens = _Lens(shape, step_A, voltage_kV, max(entry.aperture_mrad for entry in conditions), device)
+    lens = _lens(shape, step_A, voltage_kV, max(entry.aperture_mrad for entry in conditions), device)
     count = max(1, BATCH_BYTES // (8 * spectrum.numel()))
     pixel_A2 = step_A[0] * step_A[1] * binning**2
     images = np.empty((len(conditions), shape[0] // binning, shape[1] // binning), np.float32)
@@ -164,6 +165,10 @@ class _Lens:
         aperture = column([wave_number(entry.aperture_mrad, self._voltage_kV) for entry in conditions])
         passing = ((aperture - self._k) / self._edge + 0.5).clamp_(0, 1)
         return torch.polar(passing * damping.mul_(-0.5).exp_(), phase.neg_())
+
+
+_lens: Final = functools.lru_cache(maxsize=4)(_Lens)
+"""The basis costs more than an image: whoever moves a slider asks for the same one again."""
 
 
 def _drifted(intensity: torch.Tensor, conditions: Sequence[ImagingConditions], step_A: tuple[float, float]) -> torch.Tensor:

@@ -35,7 +35,8 @@ class Form(pn.viewable.Viewer, Generic[Part]):
     Notes
     -----
     ``form.part`` is always a valid part; watch it with ``form.param.watch(function, "part")``. Values that the part
-    refuses leave it as it was, and the reason stands below the control.
+    refuses leave it as it was, and the reason stands below the control. ``form.rows`` are the controls by their parameter's
+    name, for those who lay them out in their own way.
     """
 
     part = param.Parameter(doc="The part with the parameters that the controls show.")
@@ -46,10 +47,10 @@ class Form(pn.viewable.Viewer, Generic[Part]):
         own = type(part).__annotations__
         fields = sorted(_parameters(part), key=lambda field: field.name not in own)
         self.controls = {field.name: _control(field, getattr(part, field.name)) for field in fields}
-        self._rows = {name: pn.Column(control, margin=0) for name, control in self.controls.items()}
+        self.rows = {name: pn.Column(control, margin=0) for name, control in self.controls.items()}
         for name, control in self.controls.items():
             control.param.watch(lambda event, name=name: self._changed(name, event.new), "value")
-        self._layout = pn.Column(*self._rows.values(), width=WIDTH_PX, margin=0)
+        self._layout = pn.Column(*self.rows.values(), width=WIDTH_PX, margin=0)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
@@ -63,7 +64,7 @@ class Form(pn.viewable.Viewer, Generic[Part]):
         self.param.trigger("part")
 
     def _changed(self, name: str, value: Any) -> None:
-        row = self._rows[name]
+        row = self.rows[name]
         try:
             value = _understood(value, getattr(type(self.part), name, None), self.controls[name])
             if value == getattr(self.part, name):
