@@ -5,7 +5,7 @@ BIN := .venv/bin
 NOTEBOOK := notebooks/01_polarization_map.ipynb
 QUICK := not (slow or browser or notebook or network)
 
-.PHONY: help lab test check sample screenshots chromium constraints clean
+.PHONY: help lab test check sample screenshots docs chromium constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,7 +17,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(NOTEBOOK)
 
 test: .venv/installed chromium
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 tests $(wildcard notebooks/*.ipynb)
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 tests $(wildcard notebooks/*.ipynb notebooks/course/*.ipynb)
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -33,6 +33,10 @@ sample: .venv/installed
 screenshots: .venv/installed chromium
 	$(BIN)/python docs/widgets/screenshots.py
 
+# the site of docs/, warnings are errors
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # the newest Python that will do, into .venv, with the versions of constraints.txt
 .venv/installed: pyproject.toml constraints.txt
 	@for python in "$${PYTHON:-python3}" python3.13 python3.12 python3.11; do \
@@ -40,7 +44,7 @@ screenshots: .venv/installed chromium
 	done; \
 	if [ -z "$${found:-}" ]; then echo "polwidgets needs Python >= 3.11 with venv; found: $$(python3 --version 2>&1)" >&2; exit 1; fi; \
 	[ -x $(BIN)/python ] || "$$found" -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,test,docs,dev]"
 	@touch $@
 
 # Chromium on PATH, else the system's package where we may install one, else Playwright's own

@@ -29,11 +29,13 @@ from polwidgets.models.base import models
 from polwidgets.progress import silent
 from polwidgets.teaching import check
 
+print("models that are registered:", *sorted(models))
+
+# %%
 scan = pw.sample("knn_wall")
 truth = np.broadcast_to(np.where(np.arange(72) < 36, 90.0, 270.0), scan.shape[:2])
 specimen = pw.match(scan, thickness_range_A=(100, 400))
 state = pw.ViewState(probe=(20, 20))
-print("models that are registered:", *sorted(models))
 
 # %% [markdown]
 # ## A test that cannot fail

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-NAMES = sorted({path.stem for path in NOTEBOOKS.glob("[0-9]*") if path.suffix in (".py", ".ipynb")})
+NAMES = sorted({str(path.relative_to(NOTEBOOKS).with_suffix("")) for path in NOTEBOOKS.rglob("[0-9]*") if path.suffix in (".py", ".ipynb")})
 
 
 @pytest.mark.parametrize("name", NAMES)
