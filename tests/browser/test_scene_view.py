@@ -19,8 +19,7 @@ import polwidgets as pw
 (scene,) = pw.draw_scenes("nanoparticle_on_substrate", 1, seed=3, shape="mixed_defects", diameter_A=40.0, element="Au", orientation="011")
 shown = pw.SceneView(scene)
 """
-SUM = """() => {
-  const canvas = document.querySelector('.pw-scene canvas');
+SUM = """(canvas) => {
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   let sum = 0;
   for (let i = 0; i < data.length; i += 1) sum = (sum * 31 + data[i]) % 1000000007;
@@ -51,7 +50,7 @@ def test_atoms_are_drawn_turned_sliced_and_coloured(page: Page) -> None:
     canvas.wait_for(timeout=120_000)
     canvas.scroll_into_view_if_needed()
     page.wait_for_timeout(1500)
-    seen = {page.evaluate(SUM)}
+    seen = {canvas.evaluate(SUM)}
     box = canvas.bounding_box()
     assert box is not None
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -60,15 +59,15 @@ def test_atoms_are_drawn_turned_sliced_and_coloured(page: Page) -> None:
     page.mouse.move(middle[0] + 90, middle[1] + 60, steps=6)
     page.mouse.up()
     page.wait_for_timeout(800)
-    seen.add(page.evaluate(SUM))
+    seen.add(canvas.evaluate(SUM))
     page.get_by_label("Colour by").select_option("object")
     page.wait_for_timeout(800)
-    seen.add(page.evaluate(SUM))
+    seen.add(canvas.evaluate(SUM))
     assert "substrate" in page.locator(".pw-scene .pw-legend").inner_text()
     page.get_by_label("Slice to, value").fill("45")
     page.get_by_label("Slice to, value").press("Tab")
     page.wait_for_timeout(800)
-    seen.add(page.evaluate(SUM))
+    seen.add(canvas.evaluate(SUM))
     assert " of " in page.locator(".pw-scene .pw-readout").inner_text()
     assert len(seen) == 4, "every step changes the picture"
     assert all("127.0.0.1" in url for url in requests if url.startswith("http")), "nothing comes from a network"
