@@ -22,7 +22,7 @@ from polwidgets.registry import parameter
 SHIPPED: Final = Path(__file__).parents[1] / "data" / "weights" / "fcunet.safetensors"
 BATCH: Final = 16  # patterns at once
 RING_PX: Final = 1.5  # of background around a disk, on the network's grid
-SPREAD: Final = 15.0  # error of a place over the spread of passes, measured on the crystals that training was validated on
+SPREAD: Final = 20.0  # error of a place over the spread of passes, measured on the crystals that training was validated on
 DISKS, STRUCTURE = 0, 1  # the network's maps
 
 
@@ -49,7 +49,7 @@ class FCUNetDetector:
     """
 
     map_name: ClassVar[str] = "structure-factor map"
-    height: float = parameter(0.5, "least height of a peak; a sure disk has one", min=0.05, max=0.95, step=0.05)
+    height: float = parameter(0.6, "least height of a peak; a sure disk has one", min=0.05, max=0.95, step=0.05)
     certainty: float = parameter(3.0, "standard deviations above the noise", min=0, max=50, step=0.5)
     passes: int = parameter(4, "Monte-Carlo passes", min=1, max=64, step=1)
     most: int = parameter(128, "most disks a pattern", min=4, max=400, step=1)

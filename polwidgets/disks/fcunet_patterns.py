@@ -117,11 +117,14 @@ def clean_patterns(
     -------
     CleanPatterns
     """
+    available = sum(kept_back(sort) == held_out for sort in assortment())
+    if not 1 <= crystals <= available:
+        raise ValueError(f"{crystals} crystals were asked for, expected 1 to {available}")
     # the first crystals are the same however many are drawn
     enough = min(len(assortment()), 40 + crystals * (14 if held_out else 5) // (1 if held_out else 4))
     drawn = [each for each in draw_crystals(enough, seed=seed) if kept_back(each[0]) == held_out][:crystals]
-    if len(drawn) < crystals:
-        raise ValueError(f"{crystals} crystals were asked for, there are {len(drawn)}; ask for fewer")
+    if len(drawn) < crystals:  # unlucky: the rest is drawn too
+        drawn = [each for each in draw_crystals(len(assortment()), seed=seed) if kept_back(each[0]) == held_out][:crystals]
     parts = []
     for first in range(0, crystals, SHARD):
         numbers = range(first, min(first + SHARD, crystals))
