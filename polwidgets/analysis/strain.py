@@ -139,8 +139,10 @@ def _compare(
     reason = position_reasons(maps)
     vectors = nearest_basis(maps["parameters"][..., 2:].reshape(*reason.shape, 2, 2) * steps, basis)
     reason[(reason == 0) & np.isnan(vectors).any((-1, -2))] = REASONS.index("another lattice than the reference")
+    scale = _error_scale(maps, reason)
+    covariance = maps["covariance"][..., 2:, 2:] * scale[..., None, None] * np.outer(np.tile(steps, 2), np.tile(steps, 2))
     given = reference is not None and mask is None
-    base = given_lattice(reference, basis) if given else region_lattice(vectors, reason, mask)
+    base = given_lattice(reference, basis) if given else region_lattice(vectors, covariance, reason, mask)
     # reciprocal vectors transform by the inverse transpose of the deformation gradient
     filled = np.where((reason == 0)[..., None, None], vectors, base.vectors)
     frame = axis_deg + float(cube.attrs.get("scan_rotation_deg", 0.0))
@@ -148,8 +150,6 @@ def _compare(
     reason[(np.abs(values[..., :3]).max(-1) > LARGEST_STRAIN) & (reason == 0)] = REASONS.index("another lattice than the reference")
     if given:
         _doubt_sampling(values[reason == 0])
-    scale = _error_scale(maps, reason)
-    covariance = maps["covariance"][..., 2:, 2:] * scale[..., None, None] * np.outer(np.tile(steps, 2), np.tile(steps, 2))
     errors = _errors(filled, base.vectors, covariance + base.covariance, frame)
     errors[..., :3] = np.hypot(errors[..., :3], LEAST_ERROR)
     bad = reason != 0

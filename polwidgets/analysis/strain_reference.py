@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -19,6 +19,9 @@ from polwidgets.disks.lattice import nearest_basis
 Array = NDArray[np.float64]
 Reference: TypeAlias = "xr.DataArray | NDArray[Any] | Sequence[float]"
 """A bool mask (scan_y, scan_x), reciprocal vectors (2, 2), or a cell (a, b, gamma)."""
+
+
+FEW: Final = 6  # positions whose scatter says less than their own errors do
 
 
 class ReferenceLattice(NamedTuple):
@@ -81,13 +84,15 @@ def given_lattice(reference: Any, basis: Array) -> ReferenceLattice:
     return ReferenceLattice(found, np.zeros((4, 4)), f"cell {np.round(values, 5).tolist()}")
 
 
-def region_lattice(vectors: Array, reason: NDArray[np.int64], region: NDArray[np.bool_] | None) -> ReferenceLattice:
+def region_lattice(vectors: Array, covariance: Array, reason: NDArray[np.int64], region: NDArray[np.bool_] | None) -> ReferenceLattice:
     """Mean lattice of a region's good positions, or the median of all without one.
 
     Parameters
     ----------
     vectors : array (scan_y, scan_x, 2, 2)
         All in one basis where `reason` is 0.
+    covariance : array (scan_y, scan_x, 4, 4)
+        Of every position; what counts where a region is too small to show its own scatter.
     reason : array (scan_y, scan_x)
     region : bool array (scan_y, scan_x), optional
     """
@@ -103,11 +108,12 @@ def region_lattice(vectors: Array, reason: NDArray[np.int64], region: NDArray[np
         return ReferenceLattice(median.reshape(2, 2), np.zeros((4, 4)), f"median of {len(inside)} positions")
     # the mean of what agrees with the median
     scatter = 1.4826 * np.median(np.abs(inside - median), axis=0)
-    close = inside[(np.abs(inside - median) <= np.maximum(4 * scatter, 1e-12)).all(1)]
+    agrees = (np.abs(inside - median) <= np.maximum(4 * scatter, 1e-12)).all(1)
+    close = inside[agrees]
     mean = close.mean(0)
     errors = close - mean
-    covariance = errors.T @ errors / (len(close) * (len(close) - 1)) if len(close) > 4 else np.zeros((4, 4))
-    return ReferenceLattice(mean.reshape(2, 2), covariance, f"mean of {len(close)} of {int(region.sum())} positions")
+    own = errors.T @ errors / (len(close) - 1) if len(close) > FEW else covariance[chosen][agrees].mean(0)
+    return ReferenceLattice(mean.reshape(2, 2), own / len(close), f"mean of {len(close)} of {int(region.sum())} positions")
 
 
 def _turned_cell(cell: Array, basis: Array) -> Array:

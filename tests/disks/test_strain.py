@@ -177,6 +177,16 @@ def test_a_reference_counts_where_there_is_crystal(cube: xr.DataArray, probe: xr
         pw.strain_map(spoilt(cube, lambda patterns: patterns[0].fill(0)), probe=probe, reference=REFERENCE)
 
 
+def test_the_error_of_a_small_reference_is_counted(cube: xr.DataArray, probe: xr.DataArray) -> None:
+    one = np.zeros(SHAPE, bool)
+    one[0, 0] = True
+    alone = pw.strain_map(cube, probe=probe, reference=one)
+    given = pw.strain_map(cube, probe=probe, reference=drawn.BASIS)
+    # a position compared with another one like it is uncertain by both
+    ratio = alone.e_xx_error.values[0, 1:] / given.e_xx_error.values[0, 1:]
+    assert 1.15 < np.median(ratio) < 1.8
+
+
 def test_a_wrong_sampling_is_doubted(cube: xr.DataArray, probe: xr.DataArray) -> None:
     with pytest.warns(UserWarning, match="check k_step"):
         pw.strain_map(cube, probe=probe, reference=1.06 * drawn.BASIS)
