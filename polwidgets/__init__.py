@@ -82,6 +82,8 @@ _PUBLIC: Final = {
     "SceneView": "polwidgets.widgets.scene_view",
     "DiskExplorer": "polwidgets.widgets.disk_explorer",
     "StrainMaps": "polwidgets.widgets.strain_maps",
+    "SceneBuilder": "polwidgets.widgets.scene_builder",
+    "SegmentationExplorer": "polwidgets.widgets.segmentation_explorer",
 }
 
 __all__ = ["__version__", *_PUBLIC]

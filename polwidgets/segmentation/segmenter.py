@@ -105,6 +105,11 @@ def load_segmenter(weights: str | Path) -> Segmenter:
             )
         return _load(Path(weights))
     with as_file(files("polwidgets").joinpath("data", "weights", f"{SHIPPED[str(weights)]}.safetensors")) as path:
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"this installation has no weights {str(weights)!r} (no {path.name}); choose others, or train some with "
+                "`polwidgets train-segmenter`"
+            )
         return _load(path)
 
 

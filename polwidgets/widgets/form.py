@@ -14,6 +14,8 @@ Part = TypeVar("Part")
 
 WIDTH_PX: Final = 270
 ERROR_COLOR: Final = "#c62828"
+FOLDED: Final = {"box-shadow": "none", "border": "1px solid #8884"}
+"""How a card looks that folds rows of a form away."""
 
 
 def note(text: str = "", *, error: bool = False) -> pn.widgets.StaticText:
@@ -84,9 +86,9 @@ def _parameters(part: Any) -> list[dataclasses.Field[Any]]:
 
 def words(name: str, unit: str = "") -> str:
     """A parameter's name as a label: ``tilt_y_mrad`` is "tilt y (mrad)"."""
-    for ending in (unit, {"angstrom": "A", "degree": "deg"}.get(unit, unit)):
+    for ending in (unit, {"angstrom": "A", "degree": "deg", "1/angstrom^2": "per_A2"}.get(unit, unit)):
         name = name.removesuffix(f"_{ending}") if ending else name
-    shown = {"angstrom": "Å", "1/angstrom": "1/Å", "degree": "°"}.get(unit, unit)
+    shown = {"angstrom": "Å", "1/angstrom": "1/Å", "1/angstrom^2": "1/Å²", "degree": "°", "g/cm^3": "g/cm³"}.get(unit, unit)
     return name.replace("_", " ") + (f" ({shown})" if shown and shown != name else "")
 
 
