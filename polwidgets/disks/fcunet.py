@@ -51,7 +51,7 @@ class FCUNetDetector:
     map_name: ClassVar[str] = "structure-factor map"
     height: float = parameter(0.6, "least height of a peak; a sure disk has one", min=0.05, max=0.95, step=0.05)
     certainty: float = parameter(3.0, "standard deviations above the noise", min=0, max=50, step=0.5)
-    passes: int = parameter(4, "Monte-Carlo passes", min=1, max=64, step=1)
+    passes: int = parameter(3, "Monte-Carlo passes", min=1, max=64, step=1)
     most: int = parameter(128, "most disks a pattern", min=4, max=400, step=1)
     weights: str = parameter("shipped", "the shipped weights, or a file")
     seed: int = parameter(0, "of what the passes leave out", min=0, max=2**31 - 1, step=1)
@@ -177,7 +177,8 @@ def _padded(values: np.ndarray, width: int, empty: float) -> np.ndarray:
 
 def _peaks(heights: torch.Tensor, reach: int, least: float, most: int) -> _Peaks:
     """Pixels (pattern, row, column) that are the highest within their reach."""
-    highest = max_pool2d(heights[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
+    highest = max_pool2d(heights[:, None], (2 * reach + 1, 1), stride=1, padding=(reach, 0))
+    highest = max_pool2d(highest, (1, 2 * reach + 1), stride=1, padding=(0, reach))[:, 0]
     score = torch.where((heights == highest) & (heights > least), heights, 0.0).flatten(1)
     best, flat = score.topk(min(most, score.shape[1]), dim=1)
     width = max(1, int((best > 0).sum(1).max()))

@@ -114,8 +114,9 @@ class FCUNet(nn.Module):
         rows, columns = patterns.shape[-2:]
         known = torch.roll(spectra[:, [0, 2], :, : columns // 2], rows // 2, 2)
         # the root of the modulus: hybrid correlation, whose components are of like size
-        hybrid = known / (known.abs() + 1e-3 * known.abs().amax((-2, -1), keepdim=True)).sqrt()
-        hybrid = hybrid / hybrid.abs().square().mean((-2, -1), keepdim=True).sqrt().clamp(min=1e-6)
+        modulus = known.abs()
+        weight = torch.rsqrt(modulus + 1e-3 * modulus.amax((-2, -1), keepdim=True) + 1e-12)
+        hybrid = known * (weight / (modulus * weight).square().mean((-2, -1), keepdim=True).sqrt().clamp(min=1e-6))
         features = self.factors(self.fourier(torch.cat([hybrid.real, hybrid.imag], 1)))
         real, imaginary = features.chunk(2, 1)
         factors = functional.pad(torch.roll(torch.complex(real, imaginary), -(rows // 2), 2), (0, 1))
