@@ -73,7 +73,7 @@ CURATIONS: Final = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Test:
+class ImageTest:
     """Images with their truth; `border` tells whether particles cut by the edge count."""
 
     name: str
@@ -90,12 +90,12 @@ class Test:
         return sum(scores, PixelScore(0, 0, 0)), [score.f1 for score in scores]
 
 
-def labelled_test(name: str, images: xr.Dataset) -> Test:
+def labelled_test(name: str, images: xr.Dataset) -> ImageTest:
     """A test of simulated images: the outlined particles are to be found."""
-    return Test(name, tuple(images["image"].values), tuple((images["mask"].values == 1).astype(np.uint8)))
+    return ImageTest(name, tuple(images["image"].values), tuple((images["mask"].values == 1).astype(np.uint8)))
 
 
-def experimental_tests(folder: Path) -> list[Test]:
+def experimental_tests(folder: Path) -> list[ImageTest]:
     """The images of `folder`/images with hand masks of the same names in `folder`/masks, a test for every series.
 
     Particles cut by the edge are not marked there; they count neither for nor against.
@@ -106,7 +106,7 @@ def experimental_tests(folder: Path) -> list[Test]:
     if not series:
         raise FileNotFoundError(f"there are no images in {folder / 'images'}")
     return [
-        Test(
+        ImageTest(
             f"experiment {name.rsplit('_', 1)[-1]}",
             tuple(as_picture(path).values for path in paths),
             tuple((as_picture(folder / "masks" / path.name).values > 0).astype(np.uint8) for path in paths),
@@ -116,7 +116,7 @@ def experimental_tests(folder: Path) -> list[Test]:
     ]
 
 
-def simulated_tests(domain: Domain, folder: Path, count: int, progress: Progress) -> list[Test]:
+def simulated_tests(domain: Domain, folder: Path, count: int, progress: Progress) -> list[ImageTest]:
     """Held-out images: seeds that no training set has; for HRTEM also other imaging conditions, and other metals under those."""
     if domain == "bright_field":
         return [labelled_test("held out", Curation("held out", domain).images(folder, count, 900, progress))]
@@ -160,7 +160,7 @@ def run_study(
     rows = read_table(table)
     done = {(row["domain"], row["training"], int(row["seed"])) for row in rows}
     curations, seeds = tuple(curations), tuple(seeds)
-    tests: dict[Domain, list[Test]] = {}
+    tests: dict[Domain, list[ImageTest]] = {}
     for number, curation in enumerate(curations):
         for seed in seeds:
             if (curation.domain, curation.name, seed) in done:
@@ -178,7 +178,7 @@ def run_study(
 
 
 def score_rows(
-    segmenter: Segmenter, tests: Iterable[Test], domain: str, training: str, seed: int, *, views: int = 1
+    segmenter: Segmenter, tests: Iterable[ImageTest], domain: str, training: str, seed: int, *, views: int = 1
 ) -> list[dict[str, Any]]:
     """A row of the table for every test."""
     rows = []
@@ -190,7 +190,7 @@ def score_rows(
     return rows
 
 
-def score_weights(paths: Iterable[Path], tests: Iterable[Test], domain: str, training: str, *, views: int = 8) -> list[dict[str, Any]]:
+def score_weights(paths: Iterable[Path], tests: Iterable[ImageTest], domain: str, training: str, *, views: int = 2) -> list[dict[str, Any]]:
     """Rows for trained weights, a seed each."""
     segmenters = [load_segmenter(path) for path in paths]
     tests = tuple(tests)

@@ -22,7 +22,7 @@ from polwidgets.segmentation.tiles import class_probability, entropy
 Particles = Literal["outlined", "all"]
 THRESHOLD: Final = 0.5
 MIN_AREA: Final = 100  # of a disk of 5.6 pixels radius; the shipped networks have learnt that smaller specks are the film's
-MIN_SOLIDITY: Final = {"outlined": 0.85, "all": 0.0}  # chosen on simulated images
+MIN_SOLIDITY: Final = {"outlined": 0.85, "all": 0.0}  # a disk has 1; ragged outlines are the doubt of the network
 
 
 def segment(
