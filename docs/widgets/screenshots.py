@@ -98,6 +98,8 @@ class Scenes:
             "defect_explorer": lambda: _analysed(pw.DefectExplorer(scan, **shared())),
             "disk_explorer": lambda: pw.DiskExplorer(*self.silicon),
             "strain_maps": lambda: pw.StrainMaps(self.strain, self.silicon[0]),
+            "scene_builder": lambda: _built(pw.SceneBuilder("nanoparticle_on_substrate", seed=4, diameter_A=35.0, orientation="011")),
+            "segmentation_explorer": _segmented,
             "explorer": self._explorer,
         }
 
@@ -133,6 +135,16 @@ def _silicon_layer(rows: int = 12, columns: int = 16, pixels: int = 128) -> tupl
 def _perturbed(panel: pw.PerturbationPanel) -> pw.PerturbationPanel:
     panel.state.perturbations = tuple(pw.perturbations.to_json(part) for part in pw.preset("low_dose"))
     return panel
+
+
+def _built(builder: pw.SceneBuilder) -> pw.SceneBuilder:
+    builder.conditions = pw.ImagingConditions(defocus_A=-80.0, dose_per_A2=4000.0)
+    return builder
+
+
+def _segmented() -> pw.SegmentationExplorer:
+    (drawn,) = pw.bright_field_images(1, shape=(384, 384), seed=3)["image"].values
+    return pw.SegmentationExplorer(drawn, pixel_size=0.4, views=2)
 
 
 def _analysed(view: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import time
 from html import escape
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,7 +16,7 @@ from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 from bokeh.models.annotations import Span
 from numpy.typing import ArrayLike, NDArray
 
-from polwidgets.progress import Progress
+from polwidgets.progress import Progress, silent
 from polwidgets.registry import parameter
 from polwidgets.segmentation.segmentation import MIN_AREA, THRESHOLD, segment, separate_particles
 from polwidgets.segmentation.segmenter import SHIPPED, Segmenter
@@ -35,7 +34,7 @@ AREA_COLOR: Final = "#ff9f1c55"
 OUTLINE_COLORS: Final = ("#00e5ff", "#ff3df2")
 BEHIND: Final = ("uncertainty", "probability", "unresolved")
 LONGEST_PX: Final = 1024  # of what a page is sent; a larger image is shown in every second, third, ... pixel
-AT_ONCE_s: Final = 0.15  # what takes longer waits until the slider rests
+AT_ONCE: Final = 400_000  # pixels; a larger image is separated beside the page while a slider moves
 SIDE_PX: Final = 460
 SMALL_PX: Final = 300
 
@@ -51,9 +50,26 @@ class NetworkSettings:
 
 
 class _Wish(NamedTuple):
+    """What the network is asked."""
+
     image: Any
     weights: str | Path | Segmenter
     settings: NetworkSettings
+
+
+class _Cut(NamedTuple):
+    """What becomes a particle."""
+
+    whole: xr.Dataset
+    threshold: float
+    min_area: int
+    border: bool
+
+
+def _cut(cut: _Cut, _: Progress = silent) -> tuple[xr.Dataset, xr.Dataset]:
+    """The segmentation as it is cut, and its statistics."""
+    segmentation = separate_particles(cut.whole, threshold=cut.threshold, min_area=cut.min_area, border=cut.border)
+    return segmentation, particle_statistics(segmentation, border=True)
 
 
 class SegmentationExplorer(Page):
@@ -93,11 +109,12 @@ class SegmentationExplorer(Page):
         super().__init__()
         self._scale: dict[str, Any] = {"pixel_size": pixel_size, "unit": unit}
         self._whole: xr.Dataset | None = None
-        self._stride, self._took_s, self._step = 1, 0.0, 1.0
+        self._stride, self._step = 1, 1.0
         self._extent = (0.0, 0.0, 1.0, 1.0)
         self._quiet = False
-        self.worker = Worker()
+        self.worker, self._cutting = Worker(), Worker()
         self._network: Latest[_Wish, xr.Dataset] = Latest(self.worker, self._segment, self._show)
+        self._cutter: Latest[_Cut, tuple[xr.Dataset, xr.Dataset]] = Latest(self._cutting, _cut, self._separated)
         self._beginning = NetworkSettings(**settings)
         self._make_controls(image, weights)
         self._make_pictures()
@@ -136,10 +153,8 @@ class SegmentationExplorer(Page):
         self._file.param.watch(lambda event: self.open(event.new) if event.new.strip() else None, "value")
         self._weights.param.watch(lambda _: self._ask(), "value")
         self._form.param.watch(lambda _: self._ask(), "part")
-        for slider in (self._threshold, self._smallest):
-            slider.param.watch(lambda _: self._separate() if self._took_s <= AT_ONCE_s else None, "value")
-            slider.param.watch(lambda _: self._separate() if self._took_s > AT_ONCE_s else None, "value_throttled")
-        self._border.param.watch(lambda _: self._separate(), "value")
+        for control in (self._threshold, self._smallest, self._border):
+            control.param.watch(lambda _: self._separate(), "value")
         self._reset.on_click(lambda _: self.reset())
         self._kind.param.watch(lambda event: self._export.param.update(filename=FORMATS[event.new][0]), "value")
         self._behind.param.watch(lambda _: self._draw_behind(), "value")
@@ -179,7 +194,7 @@ class SegmentationExplorer(Page):
         )
         self._layout = pn.Row(
             pn.Column(
-                self._file, self._weights, card, self.worker, self._threshold, self._smallest, self._border, self._totals,
+                self._file, self._weights, card, self.worker, self._threshold, self._smallest, self._border, self._cutting, self._totals,
                 pn.Row(self._kind, self._export, margin=0), self._reset, width=WIDTH_PX + 30,
             ),
             pn.Column(self._picture, self._shown, pn.Row(self._chosen, self._particle, margin=0), width=SIDE_PX + 70),
@@ -226,7 +241,7 @@ class SegmentationExplorer(Page):
         first = self._whole is None or self._whole["image"].shape != whole["image"].shape or self._pixel != _pixel_of(whole)
         self._whole = whole
         shape = whole["image"].shape
-        self._stride, self._took_s = -(-max(shape) // LONGEST_PX), 0.0
+        self._stride = -(-max(shape) // LONGEST_PX)
         factor, unit = (0.1, "nm") if whole.attrs["unit"] == "angstrom" else (1.0, short(whole.attrs["unit"]))
         self._step = factor * float(whole.attrs["pixel_size"])
         if first:
@@ -286,12 +301,16 @@ class SegmentationExplorer(Page):
         """Mask, particles and statistics at the sliders' values; the network is not asked."""
         if self._whole is None or self._quiet:
             return
-        start = time.perf_counter()
         area = max(1, round(np.pi / 4 * (self._smallest.value / self._pixel) ** 2))
+        cut = _Cut(self._whole, self._threshold.value, area, self._border.value)
+        if self._whole["image"].size > AT_ONCE:
+            self._cutter.ask(cut)
+        else:
+            self._separated(_cut(cut))
+
+    def _separated(self, cut: tuple[xr.Dataset, xr.Dataset]) -> None:
         place = self._place()
-        self.segmentation = separate_particles(self._whole, threshold=self._threshold.value, min_area=area, border=self._border.value)
-        self.statistics = particle_statistics(self.segmentation, border=True)
-        self._took_s = time.perf_counter() - start
+        self.segmentation, self.statistics = cut
         self._totals.value = escape(totals(self.statistics))
         # a particle keeps its choice though its number changes
         number = 0 if place is None else int(self.segmentation["labels"].values[place])

@@ -27,7 +27,7 @@ class Dark(torch.nn.Module):
     multiple = 2
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return torch.cat([3 * image, -3 * image, torch.full_like(image, -20.0)], 1)
+        return torch.cat([image / 2, -image / 2, torch.full_like(image, -20.0)], 1)
 
 
 def picture() -> np.ndarray:
@@ -76,6 +76,7 @@ def test_the_threshold_works_on_the_stored_probability(explorer, by_hand):
     asked = []
     by_hand.network.register_forward_hook(lambda *_: asked.append(1))
     probability = explorer.segmentation["probability"]
+    explorer._border.value = False
     # between the probabilities of the lighter and of the darker disks
     light = float(probability.values[30, 75])
     dark = float(probability.values[60, 90])
@@ -83,7 +84,7 @@ def test_the_threshold_works_on_the_stored_probability(explorer, by_hand):
     assert not asked
     assert explorer.statistics.attrs["count"] == 2
     xr.testing.assert_identical(explorer.segmentation["probability"], probability)
-    same = pw.separate_particles(explorer.segmentation, threshold=explorer._threshold.value, min_area=20)
+    same = pw.separate_particles(explorer.segmentation, threshold=explorer._threshold.value, border=False)
     np.testing.assert_array_equal(explorer.segmentation["labels"], same["labels"])
 
 
@@ -92,7 +93,9 @@ def test_a_tap_chooses_a_particle_which_stays_chosen(explorer):
     number = explorer._chosen.value
     assert explorer.segmentation["labels"].values[60, 90] == number > 0
     assert f"particle {number}" in explorer._particle.value
-    assert "18" in explorer._particle.value  # its diameter in nm
+    diameter = float(explorer.statistics["equivalent_diameter"].sel(particle=number))
+    assert diameter == pytest.approx(2 * 18 * PIXEL_nm, rel=0.02)
+    assert f"diameter {diameter:.3g} nm" in explorer._particle.value
     assert (explorer._outlines._source.data["image"][0] == 2).any()
     explorer._smallest.value = 2 * 15 * PIXEL_nm  # the others go, and it is number 1 now
     assert explorer._chosen.value == 1
@@ -168,6 +171,7 @@ def test_a_large_image_is_shown_thinner_and_counted_whole(by_hand):
     large = np.kron(picture(), np.ones((12, 12)))
     explorer = pw.SegmentationExplorer(large, weights=by_hand, views=1)
     explorer.worker.wait(120)
+    explorer._cutting.wait(120)
     assert max(explorer._picture._source.data["image"][0].shape) <= 1024
     assert explorer.segmentation["labels"].shape == large.shape
     radius = 18.0 * 12
