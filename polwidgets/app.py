@@ -11,10 +11,12 @@ from typing import Final
 
 import panel as pn
 import xarray as xr
+from panel.theme import DarkTheme
 
 import polwidgets as pw
 from polwidgets.widgets.explorer import Explorer
 from polwidgets.widgets.form import note
+from polwidgets.widgets.host import FOLDER
 from polwidgets.widgets.map_style import load_extensions
 from polwidgets.widgets.open_files import Folders, Recent
 
@@ -56,7 +58,7 @@ class App:
         self._choose = pn.widgets.Select(width=280, groups=self._choices(), value=None, **low)
         self._path = pn.widgets.TextInput(placeholder="open a path, and press enter", width=280, **low)
         scale = pn.widgets.Select(options=SCALES, width=90, **low)
-        scale.jscallback(value="document.body.style.zoom = cb_obj.value")
+        scale.jscallback(value=f"const size = cb_obj.value;\n{_page_size()}")
         theme = pn.widgets.Button(label="Dark / light", width=100, **low)
         theme.js_on_click(code=SWITCH_THEME)
         self._choose.param.watch(lambda event: self.open(event.new) if event.new else None, "value")
@@ -65,6 +67,9 @@ class App:
             note("Open"), self._choose, self._path, pn.HSpacer(), note("Size"), scale, theme, sizing_mode="stretch_width", margin=0
         )
         self.page = pn.Column(head, self._trouble, self._place, sizing_mode="stretch_width")
+        if pn.config.theme == "dark" and pn.state.curdoc is not None:
+            # Panel darkens figures before they are on the page, whose own theme then makes them light again
+            pn.state.curdoc.theme = DarkTheme().bokeh_theme
         self.open(path, map_path)
 
     def open(self, path: str | Path | None, map_path: str | Path | None = None) -> None:
@@ -139,8 +144,9 @@ def _folders(path: str | Path | None, map_path: str | Path | None) -> tuple[Fold
     return Folders([folder for folder in given if folder is not None] or [Path.cwd()]), None if choose else start
 
 
-def _word(text: str) -> pn.widgets.StaticText:
-    return pn.widgets.StaticText(value=text, margin=(10, 4))
+def _page_size() -> str:
+    """The script that shows the page larger."""
+    return (FOLDER / "page_size.js").read_text(encoding="utf-8")
 
 
 def _load() -> None:

@@ -68,8 +68,9 @@ class BrowserPane(AnyWidgetComponent):
     """A `BrowserModel` as a Panel component; subclasses name the module."""
 
     _stylesheets: ClassVar = [style_sheet()]
-    # Panel would gather what the browser sends for 50 ms, and one thing is asked at a time
-    _priority_changes: ClassVar = ["request", "view"]
+    # Panel would gather what the browser sends for 50 ms, and one thing is asked at a time. Its `_priority_changes` are no way out:
+    # what they cause runs without the document's lock, and Bokeh refuses to change figures then
+    _debounce: ClassVar = 0
     scene = param.Dict(default={})
     view = param.Dict(default={})
     status = param.Dict(default={})

@@ -10,12 +10,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.with_name("widgets"))]
 
 import hosts  # noqa: E402
+
+expect.set_options(timeout=60_000)
+
+# Bokeh's views form a tree; a figure is found by its title
+_FIND = """
+    const walk = (view) => [view, ...[...(view.child_views ?? [])].flatMap(walk)];
+    const figures = [...Bokeh.index].flatMap(walk).filter((view) => view.frame && view.model.title);
+    const has = (test) => figures.find(({model}) => test(model.title.text));
+    const figure = has((text) => text === title) ?? has((text) => text.startsWith(title));
+"""
+# its frame as it lies on the screen, however large the page is shown
+FRAME = (
+    "(title) => {"
+    + _FIND
+    + """
+    if (!figure) return null;
+    figure.el.scrollIntoView({block: "center"});
+    const zoom = Number(document.body.style.zoom) || 1;
+    const canvas = figure.canvas_view.el.getBoundingClientRect();
+    const box = figure.frame.bbox;
+    return {x: zoom * (canvas.left + box.left), y: zoom * (canvas.top + box.top), width: zoom * box.width, height: zoom * box.height};
+}"""
+)
+COLUMN = "([title, name]) => {" + _FIND + "return [...figure.model.renderers[0].data_source.get_column(name)]; }"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +67,7 @@ class Scene:
         """The `ViewState` as Python sees it."""
         return json.loads(self._state.read_text())
 
-    def wait_for(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 10) -> dict[str, Any]:
+    def wait_for(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         """The Python-side state as soon as the condition holds."""
         end = time.monotonic() + seconds
         while not condition(self.state()):
@@ -67,6 +91,35 @@ class Scene:
         zoom = min(box["width"] / shape[1], box["height"] / shape[0])
         left, top = box["x"] + (box["width"] - zoom * shape[1]) / 2, box["y"] + (box["height"] - zoom * shape[0]) / 2
         return left + (column + 0.5) * zoom, top + (row + 0.5) * zoom
+
+    def frame(self, title: str) -> dict[str, float]:
+        """Where on the screen the frame of a Bokeh figure lies, by the beginning of its title; scrolled into view."""
+        self.page.wait_for_function(f"(title) => ({FRAME})(title) !== null", arg=title)
+        return self.page.evaluate(FRAME, title)
+
+    def tap(self, title: str, row: float, column: float, shape: tuple[int, int]) -> None:
+        """Click on an image pixel of a Bokeh figure that shows all of its image."""
+        frame = self.frame(title)
+        self.page.mouse.click(
+            frame["x"] + (column + 0.5) / shape[1] * frame["width"], frame["y"] + (row + 0.5) / shape[0] * frame["height"]
+        )
+
+    def figure(self, title: str) -> bytes:
+        """What a Bokeh figure shows, to be compared."""
+        return self.page.screenshot(clip=self.frame(title))
+
+    def column(self, title: str, name: str) -> list[float]:
+        """A column of what a Bokeh figure draws first."""
+        self.frame(title)
+        return self.page.evaluate(COLUMN, [title, name])
+
+    def wait_for_change(self, look: Callable[[], Any], before: Any, seconds: float = 60) -> Any:
+        """What is seen, as soon as it differs from what was seen before."""
+        end = time.monotonic() + seconds
+        while (now := look()) == before:
+            assert time.monotonic() < end, "it stayed as it was"
+            self.page.wait_for_timeout(100)
+        return now
 
     def drag(self, start: tuple[float, float], stop: tuple[float, float]) -> None:
         """Press, move in a few steps, release."""
@@ -124,7 +177,7 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
 
 def _wait_until_drawn(page: Page) -> None:
     hosts.wait_for_cube_browser(page)
-    page.wait_for_selector(".bk-Canvas", timeout=60_000)
+    page.wait_for_selector(".bk-Canvas", timeout=hosts.TIMEOUT_ms)
 
 
 def _is_local(url: str) -> bool:

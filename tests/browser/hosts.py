@@ -22,6 +22,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 TESTS = Path(__file__).parents[1]
+TIMEOUT_ms = 150_000
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -41,6 +42,9 @@ def chromium_path() -> str | None:
 def new_page(chromium: Browser) -> Iterator[Page]:
     """A page of a small laptop's size."""
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    # generous: a machine may have other work to do
+    page.set_default_timeout(TIMEOUT_ms)
+    page.set_default_navigation_timeout(TIMEOUT_ms)
     try:
         yield page
     finally:
@@ -101,8 +105,8 @@ def app(folder: Path, *paths: str) -> Iterator[str]:
 
 def wait_for_cube_browser(page: Page) -> None:
     """Return once pattern and scan image are drawn from exact values."""
-    page.wait_for_selector(".pw-browser", timeout=60_000)
-    page.locator(".pw-browser .pw-note", has_text="exact").nth(1).wait_for(timeout=60_000)
+    page.wait_for_selector(".pw-browser", timeout=TIMEOUT_ms)
+    page.locator(".pw-browser .pw-note", has_text="exact").nth(1).wait_for(timeout=TIMEOUT_ms)
 
 
 def _free_port() -> int:
@@ -127,12 +131,12 @@ def _server(command: list[str], folder: Path, variables: dict[str, str], ready: 
             process.wait(20)
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, seconds: int = 180) -> None:
+    for _ in range(10 * seconds):
         if process.poll() is not None:
             raise RuntimeError(f"the server ended by itself:\n{log.read_text()}")
         with contextlib.suppress(OSError):
             urllib.request.urlopen(url).close()
             return
         time.sleep(0.1)
-    raise TimeoutError(f"{url} did not answer within a minute:\n{log.read_text()}")
+    raise TimeoutError(f"{url} did not answer within {seconds} s:\n{log.read_text()}")

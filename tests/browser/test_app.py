@@ -8,6 +8,8 @@ from synthetic import make_map, make_scan
 
 import polwidgets as pw
 
+SHAPE = (20, 28)
+
 
 @pytest.fixture(scope="module")
 def served(chromium, scene_type, tmp_path_factory):
@@ -25,7 +27,20 @@ def served(chromium, scene_type, tmp_path_factory):
 
 def test_scan_and_map_are_shown_on_one_state(served):
     scan = served.canvas("Scan image")
-    served.drag(served.at(scan, 3, 4, (20, 28)), served.at(scan, 17, 6, (20, 28)))
+    served.drag(served.at(scan, 3, 4, SHAPE), served.at(scan, 17, 6, SHAPE))
     served.page.locator("[role=status]", has_text="position (17, 6)").wait_for()
     assert served.page.title() == "scan.zarr · polwidgets"
+    assert not served.complaints
+
+
+@pytest.mark.parametrize(("size", "row", "column"), [("125 %", 4, 7), ("200 %", 15, 22), ("100 %", 9, 3)])
+def test_places_are_hit_however_large_the_page_is_shown(served, size, row, column):
+    served.page.locator("select", has_text="125 %").select_option(label=size)
+    served.tap("Confidence", row, column, SHAPE)
+    served.page.locator("[role=status]", has_text=f"position ({row}, {column})").wait_for()
+    served.tap("synthetic", row + 2, column - 1, SHAPE)
+    served.page.locator("[role=status]", has_text=f"position ({row + 2}, {column - 1})").wait_for()
+    scan = served.canvas("Scan image")
+    served.page.mouse.click(*served.at(scan, row - 3, column + 4, SHAPE))
+    served.page.locator("[role=status]", has_text=f"position ({row - 3}, {column + 4})").wait_for()
     assert not served.complaints
