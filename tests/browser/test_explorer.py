@@ -1,31 +1,39 @@
-"""The explorer's story, driven in both hosts: tap the map, choose a perturbation, look where the model fails, reset."""
+"""The explorer's story, driven in both hosts: what thickness does, why single patterns fail, and what a perturbation changes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import hosts
+import numpy as np
 import pytest
+from playwright.sync_api import expect
+
+import polwidgets as pw
 
 HERE = Path(__file__).parent
-SHAPE = (20, 28)
+SHAPE = (24, 28)
+SET_SLIDER = "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input')) }"
 
-# Bokeh's views form a tree; a figure is found by its title
-FRAME = """(title) => {
-    const walk = (view) => [view, ...[...(view.child_views ?? [])].flatMap(walk)];
-    const found = [...Bokeh.index].flatMap(walk).find((view) => view.frame && view.model.title?.text.startsWith(title));
-    if (!found) return null;
-    found.el.scrollIntoView({block: "center"});
-    const canvas = found.canvas_view.el.getBoundingClientRect();
-    const box = found.frame.bbox;
-    return {x: canvas.left + box.left, y: canvas.top + box.top, width: box.width, height: box.height};
-}"""
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A folder with a simulated scan, and a session in which it is matched and single patterns are looked at."""
+    folder = tmp_path_factory.mktemp("session")
+    scan = pw.simulate_scan(
+        "knn", direction_deg=90.0, thickness_A=200.0, scan_shape=SHAPE, cells=(2.0, 2.4), detector_shape=(48, 48), dose=1500.0, seed=1
+    )
+    pw.save_cube(scan, folder / "scan.zarr")
+    state = pw.ViewState(probe=(2, 2), model='{"model": "pca_knn"}', context="pattern")
+    pw.Explorer(folder / "scan.zarr", specimen=pw.match(scan, thickness_range_A=(150.0, 260.0)), state=state).save(folder / "session.json")
+    return folder
 
 
 @pytest.fixture(scope="module", params=["jupyter", "panel"])
-def shown(request, chromium, scene_type, tmp_path_factory):
+def shown(request, chromium, scene_type, session, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f"explorer_{request.param}")
-    text = (HERE / "explorer_scene.py").read_text()
+    (folder / "session.json").symlink_to(session / "session.json")
+    text = (HERE / "story_scene.py").read_text()
     if request.param == "jupyter":
         hosts.write_notebook(folder / "explorer.ipynb", [f"{text}\nexplorer"])
         server = hosts.jupyter(folder)
@@ -40,54 +48,73 @@ def shown(request, chromium, scene_type, tmp_path_factory):
             page.goto(address)
         hosts.wait_for_cube_browser(page)
         yield scene
+        assert not scene.complaints, "\n".join(scene.complaints)
 
 
-def frame(scene, title):
-    scene.page.wait_for_function(f"(title) => ({FRAME})(title) !== null", arg=title, timeout=30_000)
-    return scene.page.evaluate(FRAME, title)
+def open_tab(scene, name):
+    scene.page.locator(".bk-tab", has_text=name).click()
 
 
-def pixels(scene, title):
-    return scene.page.screenshot(clip=frame(scene, title))
+def test_the_misfit_falls_where_the_simulated_thickness_is_that_of_the_scan(shown):
+    open_tab(shown, "Match")
+    matcher = shown.page.locator(".pw-matcher")
+    figure = matcher.locator(".pw-figure")
+    expect(figure).to_contain_text("misfit", timeout=hosts.TIMEOUT_ms)
+    slider = matcher.get_by_label("Thickness", exact=True)
+    slider.scroll_into_view_if_needed()
+    matched = float(slider.input_value())
+    assert abs(matched - 200) < 10
+    simulated = matcher.locator('canvas[aria-label^="Simulated"]')
+    misfits, patterns = [], []
+    for thickness in (matched + 80, matched + 30, matched):
+        before = figure.inner_text()
+        slider.evaluate(SET_SLIDER, thickness)
+        text = shown.wait_for_change(figure.inner_text, before)
+        patterns.append(shown.wait_for_change(lambda: shown.pixels(simulated), patterns[-1] if patterns else ""))
+        misfits.append(float(text.split()[1]))
+    assert misfits == sorted(misfits, reverse=True)
+    assert misfits[0] > 1.5 * misfits[-1]  # counting noise stays
 
 
-def wait_for_change(scene, title, before):
-    for _ in range(200):
-        if pixels(scene, title) != before:
-            return
-        scene.page.wait_for_timeout(50)
-    raise AssertionError(f"{title} stayed as it was")
+def test_a_unit_cell_knows_what_single_patterns_do_not(shown):
+    open_tab(shown, "Models")
+    shown.page.get_by_text("Train and map", exact=True).click()
+    single = shown.wait_for(lambda state: state.get("mapped") == ["pca_knn", "pattern"], 300)
+    picture = shown.figure("pca knn, pattern")
+    shown.page.get_by_text("unit cell", exact=True).click()
+    pooled = shown.wait_for(lambda state: state["mapped"] == ["pca_knn", "unit_cell"], 300)
+    shown.wait_for_change(lambda: shown.figure("pca knn, unit cell"), picture)
+    assert np.mean(pooled["wrong"]) < 0.02 < np.mean(single["wrong"])
 
 
-def test_the_story(shown):
-    # a tap on the map moves the probe, and pattern and probabilities with it
-    bars, pattern = pixels(shown, "probability"), shown.pixels(shown.canvas("Diffraction pattern"))
-    box = frame(shown, "synthetic")
-    shown.page.mouse.click(box["x"] + 6.5 / SHAPE[1] * box["width"], box["y"] + 17.5 / SHAPE[0] * box["height"])
-    shown.wait_for(lambda state: state["probe"] == [17, 6])
-    wait_for_change(shown, "probability", bars)
-    assert shown.pixels(shown.canvas("Diffraction pattern")) != pattern
-    shown.page.get_by_text("position (17, 6)").first.wait_for()
+def test_a_wrong_position_has_its_place_in_the_cell(shown):
+    open_tab(shown, "Models")
+    shown.page.get_by_text("single pattern", exact=True).click()
+    state = shown.wait_for(lambda state: state["mapped"] == ["pca_knn", "pattern"])
+    open_tab(shown, "Why it fails")
+    shown.page.get_by_text("Analyse", exact=True).click()
+    shown.page.get_by_text("correlation with the information map").wait_for(timeout=hosts.TIMEOUT_ms)
+    cell, bars = shown.figure("error rate"), shown.figure("probability")
+    pattern = shown.pixels(shown.canvas("Diffraction pattern"))
+    row, column = (int(place) for place in np.argwhere(state["wrong"])[-1])
+    shown.tap("errors", row, column, SHAPE)
+    there = shown.wait_for(lambda state: state["probe"] == [row, column])
+    shown.wait_for_change(lambda: shown.figure("error rate"), cell)
+    shown.wait_for_change(lambda: shown.figure("probability"), bars)
+    shown.wait_for_change(lambda: shown.pixels(shown.canvas("Diffraction pattern")), pattern)
+    shown.page.get_by_text(f"position ({row}, {column})").first.wait_for()
+    np.testing.assert_allclose(shown.column("probability", "probability"), there["probability"], rtol=1e-5)
+    assert len(there["probability"]) == 8
 
-    # a preset of perturbations is previewed and kept in the state; its sliders redraw the preview
-    shown.page.get_by_text("Augment", exact=True).click()
-    after = pixels(shown, "after")
+
+def test_perturbations_are_previewed_and_all_is_reset(shown):
+    open_tab(shown, "Augment")
+    after = shown.figure("after")
     shown.page.get_by_label("preset").select_option("low_dose")
     shown.wait_for(lambda state: len(state["perturbations"]) == 1)
-    wait_for_change(shown, "after", after)
-    after = pixels(shown, "after")
+    after = shown.wait_for_change(lambda: shown.figure("after"), after)
     shown.page.get_by_text("Draw anew", exact=True).click()
     shown.wait_for(lambda state: state["seed"] == 1)
-    wait_for_change(shown, "after", after)
-
-    # the models draw their parameters, the errors say what they miss
-    shown.page.get_by_text("Models", exact=True).click()
-    shown.page.get_by_label("model", exact=True).select_option("pca knn")
-    shown.wait_for(lambda state: "pca_knn" in state["model"])
-    shown.page.get_by_text("neighbours:").wait_for()
-    shown.page.get_by_text("Why it fails", exact=True).click()
-    shown.page.get_by_text("Analyse", exact=True).wait_for()
-
+    shown.wait_for_change(lambda: shown.figure("after"), after)
     shown.page.locator(".bk-btn", has_text="Reset").first.click()
-    shown.wait_for(lambda state: state["probe"] == [10, 14] and state["seed"] == 0)
-    assert not shown.complaints
+    shown.wait_for(lambda state: state["probe"] == [SHAPE[0] // 2, SHAPE[1] // 2] and state["seed"] == 0)
