@@ -94,7 +94,7 @@ pn.Row(picture(difference, "tilted - straight", **style), picture(averages[0] - 
 # `pw.match` compares the scan with the simulator and fits thickness, mistilt, source size and blur at once.
 
 # %%
-fit = pw.match(scan, thickness_range_A=(100, 400))
+fit = pw.match(scan, thickness_range_A=(150, 300))
 truth = scan.attrs
 print(f"fitted {fit.thickness_A / 10:.2f} nm, simulated with {truth['thickness_A'] / 10:.2f} nm")
 print(f"mistilt {fit.tilt_y_mrad:.2f} and {fit.tilt_x_mrad:.2f} mrad, simulated with {truth['tilt_y_mrad']} and {truth['tilt_x_mrad']}")
@@ -124,11 +124,11 @@ pn.panel((ideal * hv.Scatter((labelled, found), *nm).opts(size=8, color="black")
 # %% [markdown]
 # ## Exercise
 #
-# Here is the average pattern of a specimen of unknown thickness, between 12 and 36 nm. Compare it with simulated averages, or
-# let `pw.match(unknown, thickness_range_A=(120, 360))` do it. How thick is it?
+# Here is the average pattern of a specimen of unknown thickness, between 12 and 30 nm. Compare it with simulated averages, or
+# let `pw.match(unknown, thickness_range_A=(120, 300))` do it. How thick is it?
 
 # %%
-secret_A = float(np.random.default_rng().uniform(120, 360))
+secret_A = float(np.random.default_rng().uniform(120, 300))
 unknown = pw.simulate_scan("knn", thickness_A=secret_A, **small).mean(("scan_y", "scan_x"), keep_attrs=True)
 picture(np.sqrt(unknown), "how thick?", cmap="magma")
 

@@ -53,7 +53,7 @@ picture(change, "change by reversal, at each place in the cell")
 # It gets the fairest chance: its training patterns are simulated for this very specimen.
 
 # %%
-specimen = pw.match(scan, thickness_range_A=(100, 400))
+specimen = pw.match(scan, thickness_range_A=(150, 300))
 single = pw.map_polarization(scan, specimen=specimen, model="pca_knn", context="pattern")
 pw.LinkedMaps(single, cube=scan, state=state)
 
@@ -107,7 +107,7 @@ for electrons in (500, 2500, 25000):
 # ## Exercise
 #
 # The two maps above say how often this classifier errs (`folded["rate"]`), and how often the best one would (`best`). What
-# percentage of its errors could nobody avoid?
+# percentage of its errors could nobody avoid? (The rest is its own: nearest neighbours do not use every electron.)
 
 # %%
 unavoidable_percent = ...

@@ -27,15 +27,19 @@ from polwidgets.analysis.benchmark.leak import leak_check, leak_scans
 from polwidgets.analysis.gap_budget import TrainingConditions
 from polwidgets.models.base import models
 from polwidgets.progress import silent
+from polwidgets.simulate.probe import Probe
 from polwidgets.teaching import check
 
 print("models that are registered:", *sorted(models))
 
 # %%
-scan = pw.sample("knn_wall")
-truth = np.broadcast_to(np.where(np.arange(72) < 36, 90.0, 270.0), scan.shape[:2])
-specimen = pw.match(scan, thickness_range_A=(100, 400))
-state = pw.ViewState(probe=(20, 20))
+scan = pw.simulate_scan(
+    "knn", direction_deg=[135.0, 0.0], thickness_A=350, scan_shape=(24, 48), cells=(2.0, 4.0), detector_shape=(48, 48),
+    probe=Probe(tilt_y_mrad=0.8, tilt_x_mrad=-0.6), source_A=0.3, blur=0.03, dose=20000, seed=1,
+)  # fmt: skip
+truth = np.broadcast_to(np.where(np.arange(48) < 24, 135.0, 0.0), scan.shape[:2])
+specimen = pw.match(scan, thickness_range_A=(280, 420))
+state = pw.ViewState(probe=(12, 12))
 
 # %% [markdown]
 # ## A test that cannot fail
@@ -64,7 +68,7 @@ for how in ("random", "copies together", "specimen"):
 # ## From simulation to a measured scan
 #
 # **Predict, then try.** The classifier of the published recipe learns noise-free patterns of an untilted, 20 nm thick crystal.
-# Our scan is 22 nm thick, tilted by 1 mrad, and its patterns hold 2500 electrons. How often will it be right?
+# Our scan is 35 nm thick, tilted by 1 mrad, and its patterns hold 20,000 electrons. How often will it be right?
 
 # %%
 study = pw.train_model("pca_knn", recipe="study", positions=24, pixels=32, seed=0)
@@ -116,7 +120,7 @@ panel
 #
 # <details><summary>Answer</summary>
 # Noise and blur: they act on a finished pattern, so any pattern can be given them. Thickness not: no operation on a 20 nm
-# pattern makes a 40 nm pattern of it. It has to be simulated: for many thicknesses, or for the right one.
+# pattern makes a 35 nm pattern of it. It has to be simulated: for many thicknesses, or for the right one.
 # </details>
 #
 # ## Exercise
