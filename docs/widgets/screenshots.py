@@ -34,6 +34,7 @@ import hosts  # noqa: E402
 
 ANIMATION = HERE.parent / "explorer.gif"
 WIDTH_PX, HEIGHT_PX = 1280, 800
+TALL_PX = 1120  # of the animation, which shows all of a tab
 FRAME_ms = 350
 TIMEOUT_ms = 600_000  # matching and mapping included
 WRONG_deg = 22.5
@@ -206,12 +207,14 @@ def _wait_until_quiet(page: Page, seconds: int = 240) -> None:
 def _animate(page: Page, scenes: Scenes) -> None:
     """The thickness locks on; single patterns, then unit cells; a wrong position, and its place in the cell."""
     frames: list[Image.Image] = []
+    size = 800, 800 * TALL_PX // WIDTH_PX
 
     def take(times: int = 1) -> None:
         page.evaluate("window.scrollTo(0, 0)")
-        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize((800, 500), Image.Resampling.LANCZOS)
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(size, Image.Resampling.LANCZOS)
         frames.extend([picture] * times)
 
+    page.set_viewport_size({"width": WIDTH_PX, "height": TALL_PX})
     page.get_by_text("Match", exact=True).click()
     matcher = page.locator(".pw-matcher")
     matcher.locator(".pw-figure", has_text="misfit").wait_for(timeout=TIMEOUT_ms)
@@ -247,7 +250,7 @@ def _animate(page: Page, scenes: Scenes) -> None:
         page.wait_for_timeout(1500)
         take(2)
     take(3)
-    colors = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
+    colors = [frame.quantize(200, dither=Image.Dither.NONE) for frame in frames]
     colors[0].save(ANIMATION, save_all=True, append_images=colors[1:], duration=FRAME_ms, loop=0, optimize=True)
     print(f"{ANIMATION}: {ANIMATION.stat().st_size / 1e6:.1f} MB, {len(frames)} frames")
 
