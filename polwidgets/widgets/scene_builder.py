@@ -18,7 +18,7 @@ from polwidgets.scenes.draw import draw_prefab
 from polwidgets.scenes.scene import Scene
 from polwidgets.simulate.imaging import ImagingConditions
 from polwidgets.simulate.object_mask import object_mask
-from polwidgets.widgets.form import FOLDED, WIDTH_PX, Form, note, words
+from polwidgets.widgets.form import WIDTH_PX, Form, folded, note, words
 from polwidgets.widgets.latest import Latest
 from polwidgets.widgets.map_style import load_extensions, scale_bar
 from polwidgets.widgets.overlay import Overlay, outlines
@@ -149,14 +149,13 @@ class SceneBuilder(Page):
     def _lay_out(self) -> None:
         rows = self._microscope.rows
         more = [row for name, row in rows.items() if name not in FIRST]
-        folded = {"collapsed": True, "width": WIDTH_PX + 30, "margin": (5, 0), "header_background": "transparent", "styles": FOLDED}
         self._layout = pn.Row(
             pn.Column(
                 pn.Row(self._kind, self._seed, margin=0),
                 pn.Row(self._draw, self._reset, margin=0),
                 self.worker,
                 self._form_place,
-                pn.Card(self._wave_form, title="Wave: voltage, pixels, slices, phonons", **folded),
+                folded("Wave: voltage, pixels, slices, phonons", self._wave_form),
                 width=WIDTH_PX + 40,
             ),
             pn.Column(self._atoms, self._scene_facts, self._behind, self._behind_picture, width=SIDE_PX + 70),
@@ -166,7 +165,7 @@ class SceneBuilder(Page):
                 self._trouble,
                 self._outline,
                 pn.Column(*(rows[name] for name in FIRST), margin=0),
-                pn.Card(*more, title="More: aberrations, source, drift", **folded),
+                folded("More: aberrations, source, drift", *more),
                 width=SIDE_PX + 70,
             ),
         )

@@ -21,7 +21,7 @@ from polwidgets.registry import parameter
 from polwidgets.segmentation.segmentation import MIN_AREA, THRESHOLD, segment, separate_particles
 from polwidgets.segmentation.segmenter import SHIPPED, Segmenter
 from polwidgets.segmentation.statistics import particle_statistics
-from polwidgets.widgets.form import FOLDED, WIDTH_PX, Form, note, words
+from polwidgets.widgets.form import WIDTH_PX, Form, folded, note, words
 from polwidgets.widgets.latest import Latest
 from polwidgets.widgets.map_style import load_extensions, plot, scale_bar
 from polwidgets.widgets.overlay import CLEAR, Overlay, outlines
@@ -189,9 +189,7 @@ class SegmentationExplorer(Page):
         self._totals, self._particle, self._shown = note(), note("tap a particle, or choose its number"), note()
 
     def _lay_out(self) -> None:
-        card = pn.Card(
-            self._form, title="Network", collapsed=True, width=WIDTH_PX + 10, margin=(5, 0), header_background="transparent", styles=FOLDED
-        )
+        card = folded("Network", self._form)
         self._layout = pn.Row(
             pn.Column(
                 self._file, self._weights, card, self.worker, self._threshold, self._smallest, self._border, self._cutting, self._totals,
