@@ -34,7 +34,7 @@ import hosts  # noqa: E402
 
 ANIMATION = HERE.parent / "explorer.gif"
 WIDTH_PX, HEIGHT_PX = 1280, 800
-TALL_PX = 1120  # of the animation, which shows all of a tab
+TALL_PX = 1260  # of the animation, which shows all of a tab
 FRAME_ms = 350
 TIMEOUT_ms = 600_000  # matching and mapping included
 WRONG_deg = 22.5
@@ -250,7 +250,7 @@ def _animate(page: Page, scenes: Scenes) -> None:
         page.wait_for_timeout(1500)
         take(2)
     take(3)
-    colors = [frame.quantize(200, dither=Image.Dither.NONE) for frame in frames]
+    colors = [frame.quantize(224, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE) for frame in frames]
     colors[0].save(ANIMATION, save_all=True, append_images=colors[1:], duration=FRAME_ms, loop=0, optimize=True)
     print(f"{ANIMATION}: {ANIMATION.stat().st_size / 1e6:.1f} MB, {len(frames)} frames")
 
