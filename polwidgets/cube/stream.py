@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from dask.array.core import normalize_chunks
+from dask.local import get_sync
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
@@ -67,8 +68,8 @@ def load(cube: xr.DataArray, block: Block) -> NDArray[Any]:
     """The patterns of a block, (y, x, ky, kx), as a NumPy array; a view where the cube is in memory or memory-mapped."""
     part = cube[block.scan_y, block.scan_x]
     if part.chunks:
-        # the threads are ours: dask must not start its own inside them
-        return np.asarray(part.data.compute(scheduler="synchronous"))
+        # the threads are ours: dask must not start its own inside them (and called by name would import its distributed scheduler)
+        return np.asarray(part.data.compute(scheduler=get_sync))
     return part.to_numpy()
 
 

@@ -22,6 +22,7 @@ from polwidgets.widgets.geometry import (
     plane_axes,
     region_mean,
     semiangle_px,
+    values_of,
 )
 from polwidgets.widgets.host import Answer, BrowserModel
 from polwidgets.widgets.preview import plan_preview, quantised_rows
@@ -121,7 +122,7 @@ class CubeBrowserModel(BrowserModel):
                 raise ValueError(
                     f"probe position ({scan_y}, {scan_x}) lies outside the scan of {scan} positions; set state.probe within it"
                 )
-            patterns, count = tuple(np.asarray(cube.isel(scan_y=scan_y, scan_x=scan_x).values) for cube in self.cubes), 1
+            patterns, count = tuple(values_of(cube.isel(scan_y=scan_y, scan_x=scan_x)) for cube in self.cubes), 1
         return {"count": count, "data": [np.asarray(pattern, "<f4").tobytes() for pattern in patterns]}
 
     def _image(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def _usual_range(cube: xr.DataArray) -> list[float]:
     Those in the middle of the scan, so that of a cube in chunks only a few have to be read.
     """
     middle = (slice(max(0, size // 2 - SAMPLED // 2), size // 2 + SAMPLED // 2 + 1) for size in cube.shape[:2])
-    values = np.asarray(cube[tuple(middle)].values, float)
+    values = values_of(cube[tuple(middle)]).astype(float)
     finite = values[np.isfinite(values)]
     if not finite.size:
         return [0.0, 1.0]

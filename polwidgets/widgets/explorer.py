@@ -26,6 +26,7 @@ from polwidgets.widgets.view_state import ViewState
 
 NARROWEST_PX: Final = 640  # two views beside each other
 WIDEST_PX: Final = 760
+TAB_STYLE: Final = ".bk-tab.bk-active { color: inherit; }"  # Bokeh's own ink is not read on dark
 
 
 class Explorer(Page):
@@ -82,7 +83,7 @@ class Explorer(Page):
         self.tabs = [name for name in TABS if separate or name not in OF_SEPARATE_DISKS]
         self._message = note(error=True)
         self._columns = {name: pn.Column(margin=(8, 0), min_height=320) for name in self.tabs}
-        self._tabs = pn.Tabs(*self._columns.items(), dynamic=True, margin=(4, 0))
+        self._tabs = pn.Tabs(*self._columns.items(), dynamic=True, margin=(4, 0), stylesheets=[TAB_STYLE])
         self._layout = pn.Column(
             toolbar(self),
             self._message,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from dask.threaded import get as by_threads
 from numpy.typing import NDArray
 
 from polwidgets.cube.detectors import Annulus, Detector, Disk, Point, Segment
@@ -115,14 +116,19 @@ def region_mask(region: Sequence[tuple[float, float]], scan_shape: tuple[int, in
     return inside
 
 
+def values_of(part: xr.DataArray) -> NDArray[Any]:
+    """Read a few patterns, by threads: left to choose, dask would first import its distributed scheduler, which takes a second."""
+    return np.asarray(part.compute(scheduler=by_threads).values)
+
+
 def region_mean(cube: xr.DataArray, region: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], int]:
     """Mean pattern (ky, kx) of a region and how many positions it holds; lazy cubes are read row by row."""
     mask = region_mask(region, (cube.sizes["scan_y"], cube.sizes["scan_x"]))
     total = np.zeros(cube.shape[2:])
     for row in np.flatnonzero(mask.any(1)):
         columns = np.flatnonzero(mask[row])
-        part = cube.isel(scan_y=int(row), scan_x=slice(int(columns[0]), int(columns[-1]) + 1)).values
-        total += part[columns - columns[0]].sum(0, dtype=float)
+        part = cube.isel(scan_y=int(row), scan_x=slice(int(columns[0]), int(columns[-1]) + 1))
+        total += values_of(part)[columns - columns[0]].sum(0, dtype=float)
     return total / mask.sum(), int(mask.sum())
 
 

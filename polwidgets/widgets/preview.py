@@ -13,6 +13,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from polwidgets.widgets.geometry import values_of
+
 CHUNK_BYTES: Final = 2**20
 LARGEST_BYTES: Final = 4 * 2**20  # of a chunk: a notebook's connection does not survive one of fifteen
 
@@ -97,7 +99,7 @@ def quantised_rows(cube: xr.DataArray, rows: tuple[int, ...], plan: PreviewPlan)
     top = 2**plan.bits - 1
     parts, lowest, highest = [], [], []
     # read what is stored together in one go
-    loaded = cube.isel(scan_y=list(rows)).values
+    loaded = values_of(cube.isel(scan_y=list(rows)))
     for patterns in loaded:
         block = binned(np.array(patterns, np.float32), plan.binning)
         if patterns.dtype.kind == "f":

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import panel as pn
 import param
+from bokeh.document import Document
+from bokeh.model import Model
+from bokeh.models.ui.ui_element import UIElement
+from panel.io.notebook import patch_inline_stylesheets
 from panel.models.comm_manager import CommManager
 
 
@@ -15,6 +20,16 @@ class Page(pn.viewable.Viewer):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         view = self._create_view()
+
+        def render_with_styles(doc: Document | None = None, comm: Any = None) -> Model:
+            model: Model = type(view)._render_model(view, doc, comm)  # noqa: SLF001 nor a public way between model and bundle
+            # Panel would do it afterwards, and go through the whole page for each of its style sheets
+            with model.document.models.freeze() if model.document else contextlib.nullcontext():
+                for part in model.select({"type": UIElement}):
+                    patch_inline_stylesheets(part)
+            return model
+
+        view._render_model = render_with_styles  # noqa: SLF001
         bundle = view._repr_mimebundle_(include, exclude)
         for model, _ in view._models.values():  # noqa: SLF001 Panel has no public way to the model
             for root in () if model.document is None else model.document.roots:
