@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,6 +52,25 @@ def check_output(options: argparse.Namespace, endings: tuple[str, ...] = (".zarr
         raise FileExistsError(f"{options.output} exists; choose another name or add --overwrite")
     if not options.output.absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {options.output.absolute().parent} to write into; make it first")
+
+
+@contextlib.contextmanager
+def resumable(options: argparse.Namespace) -> Iterator[Path]:
+    """Checkpoint of a training, beside its output: kept when the training is interrupted, gone once the output is written."""
+    checkpoint: Path = options.output.with_name(f"{options.output.name}.checkpoint")
+    if checkpoint.exists() and not options.resume and not options.overwrite:
+        raise FileExistsError(f"{checkpoint} is left of an interrupted training; add --resume to go on, or --overwrite to start anew")
+    if options.resume and not checkpoint.exists():
+        raise FileNotFoundError(f"there is no {checkpoint} to go on from; leave --resume out")
+    if not options.resume:
+        checkpoint.unlink(missing_ok=True)
+    try:
+        yield checkpoint
+    except KeyboardInterrupt:
+        if not checkpoint.exists():
+            raise
+        raise KeyboardInterrupt(f"interrupted; what was learnt is in {checkpoint}, the same command with --resume goes on") from None
+    checkpoint.unlink(missing_ok=True)
 
 
 def check_names(*, crystal: str, model: str | None = None) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 import polwidgets as pw
-from polwidgets.cli.options import add_hints, add_output, check_names, check_output, open_scan, values
+from polwidgets.cli.options import add_hints, add_output, check_names, check_output, open_scan, resumable, values
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -40,18 +40,11 @@ def run(options: argparse.Namespace) -> None:
 
     check_output(options, endings=(".safetensors", ".model"))
     check_names(crystal=options.crystal, model=options.model)
-    checkpoint = options.output.with_name(f"{options.output.name}.checkpoint")
-    if checkpoint.exists() and not options.resume and not options.overwrite:
-        raise FileExistsError(f"{checkpoint} is left of an interrupted training; add --resume to go on, or --overwrite to start anew")
-    if options.resume and not checkpoint.exists():
-        raise FileNotFoundError(f"there is no {checkpoint} to go on from; leave --resume out")
-    if options.overwrite and not options.resume:
-        checkpoint.unlink(missing_ok=True)
     parameters = values("--set", options.set)
     if options.epochs is not None:
         parameters["epochs"] = options.epochs
     model = models.build(options.model, **parameters)
-    try:
+    with resumable(options) as checkpoint:
         model = pw.train_model(
             model,
             recipe=options.recipe,
@@ -64,9 +57,4 @@ def run(options: argparse.Namespace) -> None:
             progress=not options.quiet,
             **values("--recipe-set", options.recipe_set),
         )
-    except KeyboardInterrupt:
-        if not checkpoint.exists():
-            raise
-        raise KeyboardInterrupt(f"interrupted; what was learnt is in {checkpoint}, the same command with --resume goes on") from None
-    model.save(options.output)
-    checkpoint.unlink(missing_ok=True)
+        model.save(options.output)

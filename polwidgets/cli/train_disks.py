@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 import polwidgets as pw
-from polwidgets.cli.options import add_output, check_output
+from polwidgets.cli.options import add_output, check_output, resumable
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -25,14 +25,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Train and write the weights; what an interrupted training learnt stays beside them."""
     check_output(options, endings=(".safetensors",))
-    checkpoint = options.output.with_name(f"{options.output.name}.checkpoint")
-    if checkpoint.exists() and not options.resume and not options.overwrite:
-        raise FileExistsError(f"{checkpoint} is left of an interrupted training; add --resume to go on, or --overwrite to start anew")
-    if options.resume and not checkpoint.exists():
-        raise FileNotFoundError(f"there is no {checkpoint} to go on from; leave --resume out")
-    if options.overwrite and not options.resume:
-        checkpoint.unlink(missing_ok=True)
-    try:
+    with resumable(options) as checkpoint:
         pw.train_disk_network(
             options.output,
             crystals=options.crystals,
@@ -45,8 +38,3 @@ def run(options: argparse.Namespace) -> None:
             checkpoint=checkpoint,
             progress=not options.quiet,
         )
-    except KeyboardInterrupt:
-        if not checkpoint.exists():
-            raise
-        raise KeyboardInterrupt(f"interrupted; what was learnt is in {checkpoint}, the same command with --resume goes on") from None
-    checkpoint.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 import polwidgets as pw
-from polwidgets.cli.options import add_output, check_output, say
+from polwidgets.cli.options import add_output, check_output, resumable, say
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -26,14 +26,7 @@ def run(options: argparse.Namespace) -> None:
     from polwidgets.segmentation.labelled import open_labelled
 
     check_output(options, endings=(".safetensors",))
-    checkpoint = options.output.with_name(f"{options.output.name}.checkpoint")
-    if checkpoint.exists() and not options.resume and not options.overwrite:
-        raise FileExistsError(f"{checkpoint} is left of an interrupted training; add --resume to go on, or --overwrite to start anew")
-    if options.resume and not checkpoint.exists():
-        raise FileNotFoundError(f"there is no {checkpoint} to go on from; leave --resume out")
-    if not options.resume:
-        checkpoint.unlink(missing_ok=True)
-    try:
+    with resumable(options) as checkpoint:
         segmenter = pw.train_segmenter(
             open_labelled(options.images),
             epochs=options.epochs,
@@ -44,10 +37,5 @@ def run(options: argparse.Namespace) -> None:
             checkpoint=checkpoint,
             progress=not options.quiet,
         )
-    except KeyboardInterrupt:
-        if not checkpoint.exists():
-            raise
-        raise KeyboardInterrupt(f"interrupted; what was learnt is in {checkpoint}, the same command with --resume goes on") from None
-    segmenter.save(options.output)
-    checkpoint.unlink(missing_ok=True)
+        segmenter.save(options.output)
     say(f"{options.output}: validation loss {min(segmenter.history.validation):.3f}")

@@ -53,7 +53,7 @@ def electron_scattering_factor(element: str, g: ArrayLike, *, parametrization: P
 
 def symbol_of(number: int) -> str:
     """Chemical symbol of an atomic number, as in the tables."""
-    symbols = list(_tables()["lobato"]["elements"])
+    symbols: list[str] = list(_tables()["lobato"]["elements"])
     if not 1 <= number <= len(symbols):
         raise ValueError(f"no scattering factor for atomic number {number}; expected 1 (H) to {len(symbols)} (Lr)")
     return symbols[number - 1]
