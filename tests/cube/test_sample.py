@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import polwidgets as pw
 from polwidgets.cli import main
@@ -71,8 +70,9 @@ def test_the_recipe_makes_it(tmp_path: Path) -> None:
     assert main([*arguments, "--quiet"]) == 0
     again, bundled = pw.open_cube(tmp_path / "again.zarr.zip").compute(), pw.sample("knn_wall").compute()
     assert again.attrs == bundled.attrs
-    xr.testing.assert_allclose(again.mean(("scan_y", "scan_x")), bundled.mean(("scan_y", "scan_x")), atol=0.05)
     first, second = again.values.astype(float), bundled.values.astype(float)
+    sums = first.sum((0, 1)), second.sum((0, 1))
+    assert (np.abs(sums[0] - sums[1]) < 6 * np.sqrt(sums[0] + sums[1] + 1)).all(), "no more than counting noise apart"
     counted = first + second > 0
     # equal on one machine; two draws of the same rates elsewhere
     assert ((first - second)[counted] ** 2 / (first + second)[counted]).mean() < 1.05

@@ -42,14 +42,14 @@ def test_the_sides_of_a_wall_are_mirror_images(wall: Scene) -> None:
     first, second = (cube[:, cells].mean(("scan_y", "scan_x")).values for cells in (slice(0, 4), slice(16, 20)))
     mirrored = np.linalg.norm(first - second[:, ::-1]) / np.linalg.norm(first - second)
     assert mirrored < 0.4
-    assert float(cube.sum(("ky", "kx")).mean()) == pytest.approx(1, abs=0.05)
 
 
 def test_counts_follow_the_dose_and_the_seed(wall: Scene) -> None:
-    few = {**ROUGH, "scan_shape": (2, 3), "dose": 5000.0}
-    cube, again, other = (simulate_scene_scan(wall, seed=seed, **few) for seed in (1, 1, 2))  # type: ignore[arg-type]
+    few = {**ROUGH, "scan_shape": (2, 3)}
+    cube, again, other = (simulate_scene_scan(wall, seed=seed, dose=5000.0, **few) for seed in (1, 1, 2))  # type: ignore[arg-type]
     assert cube.dtype == np.uint16
-    assert float(cube.sum(("ky", "kx")).mean()) == pytest.approx(5000, rel=0.06)
+    expected = 5000 * simulate_scene_scan(wall, **few).values  # type: ignore[arg-type]
+    assert abs(cube.values.sum() - expected.sum()) < 4 * np.sqrt(expected.sum())
     np.testing.assert_array_equal(cube, again)
     assert not np.array_equal(cube, other)
 

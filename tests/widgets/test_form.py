@@ -57,12 +57,12 @@ def test_a_change_makes_a_new_part(form):
 def test_what_the_part_refuses_is_said_below_the_control_and_changes_nothing(form):
     form.controls["free"].value = -1.0
     assert form.part == Part()
-    assert "free must be above zero, got -1" in form._rows["free"][1].value
+    assert "free must be above zero, got -1" in form.rows["free"][1].value
     form.controls["pair"].value = "__import__('os')"
-    assert "is no value" in form._rows["pair"][1].value
+    assert "is no value" in form.rows["pair"][1].value
     form.controls["free"].value = 2.0
     assert form.part.free == 2.0
-    assert len(form._rows["free"]) == 1
+    assert len(form.rows["free"]) == 1
 
 
 def test_another_part_can_be_shown(form):
