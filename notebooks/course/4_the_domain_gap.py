@@ -30,9 +30,8 @@ from polwidgets.progress import silent
 from polwidgets.simulate.probe import Probe
 from polwidgets.teaching import check
 
-print("models that are registered:", *sorted(models))
-
 # %%
+print("models that are registered:", *sorted(models))
 scan = pw.simulate_scan(
     "knn", direction_deg=[135.0, 0.0], thickness_A=350, scan_shape=(24, 48), cells=(2.0, 4.0), detector_shape=(48, 48),
     probe=Probe(tilt_y_mrad=0.8, tilt_x_mrad=-0.6), source_A=0.3, blur=0.03, dose=20000, seed=1,
