@@ -13,7 +13,9 @@ from polwidgets.widgets.view_state import ViewState
 if TYPE_CHECKING:
     from polwidgets.match.specimen import SpecimenFit
 
-ESM: Final = browser_module("maths.mjs", "requests.mjs", "canvas_view.mjs", "controls.mjs", "plots.mjs", "specimen_matcher.mjs")
+ESM: Final = browser_module(
+    "maths.mjs", "requests.mjs", "canvas_view.mjs", "controls.mjs", "ink_plot.mjs", "plots.mjs", "specimen_matcher.mjs"
+)
 
 
 class SpecimenMatcherPane(BrowserPane):

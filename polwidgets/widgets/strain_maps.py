@@ -13,7 +13,7 @@ from polwidgets.widgets.view_state import ViewState
 
 ESM: Final = browser_module(
     "maths.mjs", "requests.mjs", "canvas_view.mjs", "controls.mjs", "overlays.mjs", "zoom.mjs", "lattice.mjs", "strain.mjs",
-    "strain_plots.mjs", "strain_maps.mjs",
+    "ink_plot.mjs", "strain_plots.mjs", "strain_maps.mjs",
 )  # fmt: skip
 
 

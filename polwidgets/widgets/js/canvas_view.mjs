@@ -14,6 +14,17 @@ export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** What a host calls to show a view, which gives back how to close it; one that cannot start says so in its place. */
+export const mounted = (View, failure) => ({ model, el }) => {
+  try {
+    const view = new View(model, el);
+    return () => view.close();
+  } catch (error) {
+    el.append(element("div", { class: "pw-message", role: "alert" }, `${failure}: ${error.message}`));
+    throw error;
+  }
+};
+
 /** A titled canvas with a colour bar and a readout. */
 export class CanvasView {
   constructor({ title, label, help, colors, shape, name, limits = true }) {

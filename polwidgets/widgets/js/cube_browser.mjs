@@ -1,6 +1,6 @@
 // The cube browser: scan image and pattern side by side. Everything that follows the pointer happens here;
 // Python is asked for exact values when things rest. Uses traits only, so it runs under anywidget and under Panel alike.
-import { element, write } from "./canvas_view.mjs";
+import { element, mounted, write } from "./canvas_view.mjs";
 import { formatNumber, typedBytes } from "./maths.mjs";
 import { PatternPanel } from "./pattern_panel.mjs";
 import { Preview } from "./preview.mjs";
@@ -246,14 +246,4 @@ class Browser {
 /** All patterns, or null while the first cube's is not there. */
 const whole = (patterns) => (patterns[0] ? patterns : null);
 
-function render({ model, el }) {
-  try {
-    const browser = new Browser(model, el);
-    return () => browser.close();
-  } catch (error) {
-    el.append(element("div", { class: "pw-message", role: "alert" }, `The cube browser could not start: ${error.message}`));
-    throw error;
-  }
-}
-
-export default { render };
+export default { render: mounted(Browser, "The cube browser could not start") };

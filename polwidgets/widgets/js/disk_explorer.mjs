@@ -1,6 +1,6 @@
 // The disk explorer: what a detector finds in the pattern at the probe, while its parameters are moved, and the lattice under it.
 // Proposals follow every move; once it rests the disks are measured. Python answers one thing at a time, the newest first.
-import { CanvasView, element, write } from "./canvas_view.mjs";
+import { CanvasView, element, mounted, write } from "./canvas_view.mjs";
 import { Slider } from "./controls.mjs";
 import { MAGNIFIED, OFF, ON, drawDisks, drawErrors, drawIndices, drawLattice, indexText } from "./disk_overlays.mjs";
 import { cellOf, directCell, handleAt, moveHandle, nearest } from "./lattice.mjs";
@@ -543,14 +543,4 @@ class DiskExplorerView {
   }
 }
 
-function render({ model, el }) {
-  try {
-    const view = new DiskExplorerView(model, el);
-    return () => view.close();
-  } catch (error) {
-    el.append(element("div", { class: "pw-message", role: "alert" }, `The disk explorer could not start: ${error.message}`));
-    throw error;
-  }
-}
-
-export default { render };
+export default { render: mounted(DiskExplorerView, "The disk explorer could not start") };

@@ -1,13 +1,15 @@
 // Small plots on canvases, in the page's own ink: a curve over one quantity, a map over two.
 import { element } from "./canvas_view.mjs";
+import { InkPlot } from "./ink_plot.mjs";
 import { clamp, formatNumber, niceLength } from "./maths.mjs";
 
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 34 };
 const MARKER = "#0a84ff";
 
-/** A canvas that is measured only when its size changes. */
-class Plot {
+/** A plot with something to be dragged. */
+class Plot extends InkPlot {
   constructor({ title, label, help, onMove }) {
+    super();
     this.canvas = element("canvas", { tabindex: "0", role: "application", "aria-label": label, title: help, class: "pw-plot" });
     this.note = element("span", { class: "pw-note" });
     this.node = element("section", { class: "pw-view", "aria-label": title }, element("header", {}, element("strong", {}, title), this.note), this.canvas);
@@ -21,26 +23,6 @@ class Plot {
       follow(event);
     });
     this.canvas.addEventListener("pointermove", (event) => this.canvas.hasPointerCapture(event.pointerId) && follow(event));
-    this.width = 0;
-  }
-
-  measure() {
-    this.width = this.canvas.clientWidth;
-    this.height = this.canvas.clientHeight;
-    this.ratio = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(this.width * this.ratio);
-    this.canvas.height = Math.round(this.height * this.ratio);
-    this.ink = getComputedStyle(this.canvas).color;
-  }
-
-  begin() {
-    const context = this.canvas.getContext("2d");
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    context.clearRect(0, 0, this.width, this.height);
-    context.font = "11px system-ui, sans-serif";
-    context.fillStyle = context.strokeStyle = this.ink;
-    context.lineWidth = 1;
-    return context;
   }
 
   /** Ticks and the title of the axis below a frame from `left` to `right`. */

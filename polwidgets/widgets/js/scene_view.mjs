@@ -1,5 +1,5 @@
 // Atoms of a scene in three dimensions: drag turns, the wheel zooms, a slice leaves out the rest. All of it in the browser.
-import { element, write } from "./canvas_view.mjs";
+import { element, mounted, write } from "./canvas_view.mjs";
 import { Slider } from "./controls.mjs";
 import { clamp, formatNumber, niceLength, typedBytes } from "./maths.mjs";
 import { boxEdges, fromTheBack, project, slice, turnBy } from "./scene_maths.mjs";
@@ -246,14 +246,4 @@ function sprite(color, fog) {
   return canvas;
 }
 
-function render({ model, el }) {
-  try {
-    const view = new SceneView(model, el);
-    return () => view.close();
-  } catch (error) {
-    el.append(element("div", { class: "pw-message", role: "alert" }, `The scene could not be shown: ${error.message}`));
-    throw error;
-  }
-}
-
-export default { render };
+export default { render: mounted(SceneView, "The scene could not be shown") };

@@ -1,6 +1,6 @@
 // The specimen matcher: what was measured, what a specimen would give, and their difference, while its conditions are moved.
 // Patterns come from Python, one at a time and the newest first, so that dragging never queues up.
-import { CanvasView, element, write } from "./canvas_view.mjs";
+import { CanvasView, element, mounted, write } from "./canvas_view.mjs";
 import { Slider } from "./controls.mjs";
 import { clamp, formatNumber, percentileLimits, sortedSample, typedBytes } from "./maths.mjs";
 import { CurvePlot, TiltMap } from "./plots.mjs";
@@ -331,14 +331,4 @@ class Matcher {
   }
 }
 
-function render({ model, el }) {
-  try {
-    const matcher = new Matcher(model, el);
-    return () => matcher.close();
-  } catch (error) {
-    el.append(element("div", { class: "pw-message", role: "alert" }, `The specimen matcher could not start: ${error.message}`));
-    throw error;
-  }
-}
-
-export default { render };
+export default { render: mounted(Matcher, "The specimen matcher could not start") };

@@ -1,6 +1,6 @@
 // Strain maps: linked maps of strain, rotation, quality and reasons, and what they say at the probe and along a line.
 // Everything is sent once and drawn here; Python is asked for patterns and exports.
-import { CanvasView, element, write } from "./canvas_view.mjs";
+import { CanvasView, element, mounted, write } from "./canvas_view.mjs";
 import { Slider } from "./controls.mjs";
 import { ARROWS, formatNumber, percentileLimits, sortedSample, stepProbe, toCanvas, typedBytes } from "./maths.mjs";
 import { latticePoints } from "./lattice.mjs";
@@ -418,14 +418,4 @@ export function deformedReciprocal(basis, here, rotation) {
   return inverse(direct.map((vector) => deform(vector, { ...here, axis: here.axis + rotation }, 1)));
 }
 
-function render({ model, el }) {
-  try {
-    const view = new StrainMapsView(model, el);
-    return () => view.close();
-  } catch (error) {
-    el.append(element("div", { class: "pw-message", role: "alert" }, `The strain maps could not start: ${error.message}`));
-    throw error;
-  }
-}
-
-export default { render };
+export default { render: mounted(StrainMapsView, "The strain maps could not start") };

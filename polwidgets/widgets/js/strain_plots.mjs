@@ -1,37 +1,19 @@
 // The small plots below strain maps, in the page's own ink: the deformed cell, histograms and a line profile.
 import { element } from "./canvas_view.mjs";
+import { InkPlot } from "./ink_plot.mjs";
 import { clamp, formatNumber, niceLength } from "./maths.mjs";
 import { deform } from "./strain.mjs";
 
 export const COMPONENTS = { e_xx: "#e4572e", e_yy: "#2e86e4", e_xy: "#2ea36b", rotation_deg: "#a05fd0" };
 const EDGE = { left: 48, right: 12, top: 10, bottom: 34 };
 
-class InkPlot {
+class StrainPlot extends InkPlot {
   constructor({ title, label, help }) {
+    super();
     this.canvas = element("canvas", { role: "img", "aria-label": label, title: help, class: "pw-plot" });
     this.note = element("span", { class: "pw-note" });
     this.tools = element("span", { class: "pw-tools" });
     this.node = element("section", { class: "pw-view", "aria-label": title }, element("header", {}, element("strong", {}, title), this.note, this.tools), this.canvas);
-    this.width = 0;
-  }
-
-  measure() {
-    this.width = this.canvas.clientWidth;
-    this.height = this.canvas.clientHeight;
-    this.ratio = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(this.width * this.ratio);
-    this.canvas.height = Math.round(this.height * this.ratio);
-    this.ink = getComputedStyle(this.canvas).color;
-  }
-
-  begin() {
-    const context = this.canvas.getContext("2d");
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    context.clearRect(0, 0, this.width, this.height);
-    context.font = "11px system-ui, sans-serif";
-    context.fillStyle = context.strokeStyle = this.ink;
-    context.lineWidth = 1;
-    return context;
   }
 
   /** A frame with ticks; returns the function from values to the canvas. */
@@ -78,7 +60,7 @@ class InkPlot {
 }
 
 /** The unstrained cell, dashed, and the cell at the probe, exaggerated. */
-export class CellPlot extends InkPlot {
+export class CellPlot extends StrainPlot {
   draw(cell, here, exaggeration, axis) {
     if (!this.width) return;
     const context = this.begin();
@@ -127,7 +109,7 @@ export class CellPlot extends InkPlot {
 }
 
 /** Counts of the three strains over one axis, with the probe's own as lines. */
-export class HistogramPlot extends InkPlot {
+export class HistogramPlot extends StrainPlot {
   draw(groups, limit, unit) {
     if (!this.width) return;
     const context = this.begin();
@@ -158,7 +140,7 @@ export class HistogramPlot extends InkPlot {
 }
 
 /** The three strains along a line, with bands of one standard deviation. */
-export class ProfilePlot extends InkPlot {
+export class ProfilePlot extends StrainPlot {
   draw(groups, limit, unit) {
     if (!this.width || !groups[0].points.length) return;
     const context = this.begin();
