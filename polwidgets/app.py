@@ -11,6 +11,7 @@ from typing import Final
 
 import panel as pn
 import xarray as xr
+from bokeh.io import curdoc
 from panel.theme import DarkTheme
 
 import polwidgets as pw
@@ -133,7 +134,13 @@ def serve(
     title = "polwidgets" if path is None else f"{Path(path).name} · polwidgets"
     origins = [f"{address}:{port}", f"localhost:{port}"] if origin is None else [origin]
     where = {"port": port, "address": address, "websocket_origin": origins, "prefix": prefix}
-    pn.serve(lambda: App(folders, path, map_path).page, show=show, title=title, **where)
+
+    def page() -> pn.viewable.Viewable:
+        # Bokeh serves its own /favicon.ico at the root alone, whatever the prefix
+        curdoc().template_variables["app_favicon"] = "static/extensions/panel/images/favicon.ico"
+        return App(folders, path, map_path).page
+
+    pn.serve(page, show=show, title=title, **where)
 
 
 def _folders(path: str | Path | None, map_path: str | Path | None) -> tuple[Folders, Path | None]:

@@ -15,7 +15,7 @@ from polwidgets.widgets.arrows import mean_arrows
 from polwidgets.widgets.colors import COLORMAP, direction_colors
 from polwidgets.widgets.form import note
 from polwidgets.widgets.map_figures import rgba_pixels
-from polwidgets.widgets.map_style import LEGEND_PX, PROBE_COLOR, wheel_legend
+from polwidgets.widgets.map_style import LEGEND_PX, PROBE_COLOR, on_tap, wheel_legend
 from polwidgets.widgets.position_figures import ProbabilityBars
 from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
@@ -61,7 +61,7 @@ class DirectionMap(View):
         plot.segment("x0", "y0", "x1", "y1", source=self._segments, line_color="#1a1a1a", line_width=1.2)
         self._marker = ColumnDataSource({"x": [], "y": []})
         plot.scatter("x", "y", source=self._marker, marker="square", size=11, fill_alpha=0, line_color=PROBE_COLOR, line_width=2.5)
-        plot.on_event("tap", self._tapped)
+        on_tap(plot, self._tapped)
         self._probabilities = ProbabilityBars(colormap, 130, 125, title="probability")
         self.figure = plot
         self._panes = pn.pane.Bokeh(plot, margin=2), pn.pane.Bokeh(self._probabilities.figure, margin=2)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from polwidgets.cube.schema import UNCALIBRATED, step_of
 from polwidgets.widgets.geometry import mrad_per_wave_number
-from polwidgets.widgets.map_style import PROBE_COLOR, color_list
+from polwidgets.widgets.map_style import PROBE_COLOR, color_list, on_tap
 
 SIDE_PX: Final = 200
 SCALES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
@@ -102,7 +102,7 @@ class Picture(pn.viewable.Viewer):
 
     def on_tap(self, function: Callable[[float, float], Any]) -> None:
         """Call the function with x and y where somebody taps."""
-        self.figure.on_event("tap", lambda event: function(event.x, event.y))
+        on_tap(self.figure, lambda event: function(event.x, event.y))
 
 
 def pattern_extent(cube: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:

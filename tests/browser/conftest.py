@@ -58,7 +58,7 @@ class Scene:
         self.complaints: list[str] = []
         self._state = folder / "state.json"
         complain = self.complaints.append
-        page.on("console", lambda message: complain(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: complain(f"{message.text} {message.location['url']}") if message.type == "error" else None)
         page.on("pageerror", lambda error: complain(str(error)))
         page.on("requestfailed", lambda request: complain(f"failed: {request.url} ({request.failure})"))
         page.on("request", lambda request: None if _is_local(request.url) else complain(f"outside: {request.url}"))

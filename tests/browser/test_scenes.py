@@ -102,7 +102,6 @@ def test_particles_are_chosen_cut_and_counted(shown):
     wait_for_change(shown, "image, 90 x 130", image)
 
     image = pixels(shown, "image, 90 x 130")
-    shown.page.get_by_label("count particles cut by the edge").locator("visible=true").scroll_into_view_if_needed()
     smallest = handle(shown, "0.0", "16.3")
     smallest.focus()
     for _ in range(24):
