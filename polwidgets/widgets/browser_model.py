@@ -5,6 +5,7 @@ Its requests are a preview chunk, an exact pattern and an exact virtual image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import cmap
@@ -93,7 +94,15 @@ class CubeBrowserModel(BrowserModel):
         return {name: _as_lists(getattr(self.state, name)) for name in self.state.trait_names(python_only=None)}
 
     def _state_changed(self, _: Any) -> None:
-        self.view = self._state_as_view()
+        view = self._state_as_view()
+        probe, in_memory = view["probe"], not any(cube.chunks for cube in self.cubes)
+        if in_memory and self._holds(probe) and view["pattern_of"] == "probe" and probe != self.view["probe"]:
+            # another widget went there: the exact pattern goes ahead of the place, so that the browser need not ask for it
+            self.reply = {"id": "", "kind": "pattern", "probe": probe, **self._pattern({"probe": probe, "region": []})}
+        self.view = view
+
+    def _holds(self, probe: Sequence[int]) -> bool:
+        return all(0 <= place < size for place, size in zip(probe, self.cube.shape, strict=False))
 
     @traitlets.observe("view")
     def _view_changed(self, change: Any) -> None:
@@ -117,8 +126,8 @@ class CubeBrowserModel(BrowserModel):
             count = counts[0]
         else:
             scan_y, scan_x = request["probe"]
-            scan = self.cube.shape[:2]
-            if not (0 <= scan_y < scan[0] and 0 <= scan_x < scan[1]):
+            if not self._holds(request["probe"]):
+                scan = self.cube.shape[:2]
                 raise ValueError(
                     f"probe position ({scan_y}, {scan_x}) lies outside the scan of {scan} positions; set state.probe within it"
                 )

@@ -7,7 +7,8 @@ module. Five traits do it all, so that any host that syncs traits will do:
 - ``view``, both ways: what the user moves;
 - ``status``, to the browser: what is going on;
 - ``request``, from the browser, one at a time;
-- ``reply``, to the browser: always one for each request, an error included, so that nothing waits for ever.
+- ``reply``, to the browser: always one for each request, an error included, so that nothing waits for ever. One without
+  an id was not asked for: it goes ahead of a ``view`` with which it would be.
 """
 
 from __future__ import annotations

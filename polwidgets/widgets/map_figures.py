@@ -7,12 +7,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from bokeh.models import BoxSelectTool, ColumnDataSource, LassoSelectTool, LinearColorMapper, Range1d
+from bokeh.models.annotations import PolyAnnotation
 from numpy.typing import NDArray
 
 from polwidgets.widgets.arrows import Arrows
 from polwidgets.widgets.colors import direction_colors
-from polwidgets.widgets.map_style import PROBE_COLOR, REGION_COLOR, SIDE_PX, color_bar, color_mapper, plot, scale_bar
-from polwidgets.widgets.scan_frame import ScanFrame, lines
+from polwidgets.widgets.map_style import PROBE_COLOR, REGION_COLOR, SIDE_PX, color_bar, color_mapper, on_tap, plot, scale_bar
+from polwidgets.widgets.scan_frame import ScanFrame
 
 ARROW_COLOR: Final = "#1a1a1a"
 
@@ -20,8 +21,7 @@ ARROW_COLOR: Final = "#1a1a1a"
 class MapFigures:
     """Draws maps in the frame of a scan, by Bokeh alone.
 
-    All figures share the axes' ranges and the sources of the cross-hair and of the region's edge, so that what moves on
-    every map is sent once.
+    All figures share the axes' ranges, the cross-hair and the region's edge, so that what moves on every map is sent once.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class MapFigures:
         self._tapped, self._selected = tapped, selected
         left, top, right, bottom = frame.bounds
         self._x_range, self._y_range = Range1d(start=left, end=right), Range1d(start=bottom, end=top)
-        self.probe, self.region = ColumnDataSource(lines()), ColumnDataSource(lines())
+        self.probe, self.region = _edge(PROBE_COLOR, 1.6), _edge(REGION_COLOR, 2.2)
 
     def directions(
         self, title: str, direction_deg: NDArray[np.float64], confidence: NDArray[np.float64], arrows: Arrows | None, *, colormap: str
@@ -47,7 +47,8 @@ class MapFigures:
         pixels = rgba_pixels(direction_colors(direction_deg, confidence, colormap=colormap))
         made.image_rgba("image", source=ColumnDataSource({"image": [pixels]}), **self._place())
         if arrows is not None:
-            _add_lines(made, ColumnDataSource(self.frame.arrows(arrows)), ARROW_COLOR, 1.2)
+            source = ColumnDataSource(self.frame.arrows(arrows))
+            made.segment("x0", "y0", "x1", "y1", source=source, line_color=ARROW_COLOR, line_width=1.2)
         return self._marked(made)
 
     def values(self, title: str, values: NDArray[np.float64], colormap: str, limits: tuple[float, float] | None = None) -> MapOfValues:
@@ -74,14 +75,14 @@ class MapFigures:
         made.add_tools(BoxSelectTool(renderers=[]), LassoSelectTool(renderers=[], continuous=False))
         if self.frame.unit == "nm":
             made.add_layout(scale_bar(self._x_range))
-        made.on_event("tap", self._on_tap)
+        on_tap(made, self._on_tap)
         made.on_event("selectiongeometry", self._on_selection)
         return made
 
     def _marked(self, made: Any) -> Any:
         """The figure with probe position and region on top."""
-        _add_lines(made, self.probe, PROBE_COLOR, 1.6)
-        _add_lines(made, self.region, REGION_COLOR, 2.2)
+        made.add_layout(self.probe)
+        made.add_layout(self.region)
         return made
 
     def _on_tap(self, event: Any) -> None:
@@ -120,5 +121,6 @@ def rgba_pixels(colors: NDArray[np.float64]) -> NDArray[np.uint32]:
     return bytes_.view(np.uint32)[..., 0]
 
 
-def _add_lines(made: Any, source: ColumnDataSource, color: str, width: float) -> None:
-    made.segment("x0", "y0", "x1", "y1", source=source, line_color=color, line_width=width)
+def _edge(color: str, width: float) -> PolyAnnotation:
+    """A polygon's edge above the maps, which are not painted anew when it moves."""
+    return PolyAnnotation(xs=[], ys=[], level="overlay", fill_color=None, line_color=color, line_width=width, line_alpha=1.0)

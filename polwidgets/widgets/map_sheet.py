@@ -108,13 +108,13 @@ class MapSheet:
         probe = self._frame.within(state.probe)
         if changed("region", state.region):
             self._mask = self._positions_in(state.region)
-            self.maps.region.data = self._frame.outline(state.region)
+            self.maps.region.update(**self._frame.outline(state.region))
             if self.confusion is not None:
                 counts = self._summary(self._mask).confusion
                 assert counts is not None
                 self.confusion.show(counts)
         if changed("probe", probe):
-            self.maps.probe.data = self._frame.cross_hair(*probe)
+            self.maps.probe.update(**self._frame.cross_hair(*probe))
         if changed("readout", (probe, state.region)):
             self.readout.text = "\n".join(self._position_lines(*probe) + self._region_lines())
         region = state.region if state.pattern_of == "region" and self._mask is not None else ()

@@ -14,6 +14,8 @@ from polwidgets.widgets.arrows import Arrows
 
 Lines: TypeAlias = dict[str, NDArray[np.float64]]
 """Straight lines by their ends x0, y0, x1, y1, each an array (line,)."""
+Polygon: TypeAlias = dict[str, list[float]]
+"""The corners' places xs and ys."""
 
 
 class ScanFrame:
@@ -65,19 +67,19 @@ class ScanFrame:
         rows, columns = (places[:, 1] - self.rows[0]) / self.step_y, (places[:, 0] - self.columns[0]) / self.step_x
         return tuple(zip(rows.tolist(), columns.tolist(), strict=True))
 
-    def cross_hair(self, row: int, column: int) -> Lines:
-        """A cross with a square that leaves the position free."""
+    def cross_hair(self, row: int, column: int) -> Polygon:
+        """A cross with a square that leaves the position free: the square's edge, on the way out along every arm and back."""
         x, y = self.columns[column], self.rows[row]
         left, top, right, bottom = self.bounds
         half_x, half_y = (max(1.0, 0.02 * size) * step for size, step in zip(self.shape[::-1], (self.step_x, self.step_y), strict=True))
-        square = [(x - half_x, y - half_y), (x + half_x, y - half_y), (x + half_x, y + half_y), (x - half_x, y + half_y)]
-        cross = [(left, y, x - half_x, y), (x + half_x, y, right, y), (x, top, x, y - half_y), (x, y + half_y, x, bottom)]
-        return lines(cross + _closed(square))
+        west, east, north, south = x - half_x, x + half_x, y - half_y, y + half_y
+        path = [(west, y), (left, y), (west, y), (west, north), (x, north), (x, top), (x, north), (east, north)]
+        path += [(east, y), (right, y), (east, y), (east, south), (x, south), (x, bottom), (x, south), (west, south)]
+        return _polygon(path)
 
-    def outline(self, corners: Sequence[tuple[float, float]]) -> Lines:
+    def outline(self, corners: Sequence[tuple[float, float]]) -> Polygon:
         """The edge of a region whose corners are (row, column) in scan pixels."""
-        places = [(self.columns[0] + self.step_x * column, self.rows[0] + self.step_y * row) for row, column in corners]
-        return lines(_closed(places))
+        return _polygon([(self.columns[0] + self.step_x * column, self.rows[0] + self.step_y * row) for row, column in corners])
 
     def arrows(self, arrows: Arrows) -> Lines:
         """Shaft and two barbs of every arrow; the longest just fits between its neighbours."""
@@ -87,13 +89,9 @@ class ScanFrame:
         along = half * np.stack([self.step_x * arrows.right, self.step_y * arrows.down])
         aside = 0.4 * np.stack([along[1], -along[0]])
         tip, tail = middle + along, middle - along
-        return lines(np.concatenate([np.concatenate([tip, end]).T for end in (tail, tip - 0.7 * along + aside, tip - 0.7 * along - aside)]))
+        ends = np.concatenate([np.concatenate([tip, end]) for end in (tail, tip - 0.7 * along + aside, tip - 0.7 * along - aside)], axis=1)
+        return dict(zip(("x0", "y0", "x1", "y1"), ends, strict=True))
 
 
-def lines(ends: Sequence[tuple[float, float, float, float]] | NDArray[np.float64] = ()) -> Lines:
-    """Lines (x0, y0, x1, y1) as columns; without any, empty ones."""
-    return dict(zip(("x0", "y0", "x1", "y1"), np.asarray(ends, float).reshape(-1, 4).T, strict=True))
-
-
-def _closed(places: list[tuple[float, float]]) -> list[tuple[float, float, float, float]]:
-    return [(*start, *stop) for start, stop in zip(places, [*places[1:], *places[:1]], strict=True)]
+def _polygon(places: Sequence[tuple[float, float]]) -> Polygon:
+    return {"xs": [float(x) for x, _ in places], "ys": [float(y) for _, y in places]}

@@ -63,6 +63,26 @@ def test_the_view_is_not_sent_back_to_where_it_came_from(scan):
     assert sent == [view]
 
 
+def test_the_pattern_of_a_place_that_others_go_to_comes_ahead_of_the_place(scan):
+    model = CubeBrowserModel(scan)
+    sent = []
+    model.observe(lambda change: sent.append((change["name"], change["new"])), ["view", "reply"])
+    model.state.probe = (3, 17)
+    (first, reply), (second, view) = sent
+    assert (first, second) == ("reply", "view")
+    assert (reply["id"], reply["probe"], view["probe"]) == ("", [3, 17], [3, 17])
+    np.testing.assert_array_equal(np.frombuffer(reply["data"][0], "<f4").reshape(32, 40), scan.values[3, 17])
+    sent.clear()
+    model.view = {**model.view, "probe": [4, 4]}  # the browser went there: it asks
+    model.state.pattern_scale = "log"
+    model.state.probe = (99, 1)  # nothing is there, which the browser is told when it asks
+    assert [name for name, _ in sent] == ["view"] * 3
+    lazy = CubeBrowserModel(scan.chunk({"scan_y": 5}))
+    lazy.state.probe = (3, 17)  # reading may take long
+    assert lazy.view["probe"] == [3, 17]
+    assert not lazy.reply
+
+
 def detector(center=(14.0, 20.5), inner=0.0, outer=4.0):
     return {"shape": "ring", "center": list(center), "inner": inner, "outer": outer, "angles": [-45, 45]}
 

@@ -5,8 +5,9 @@ import gc
 import numpy as np
 import pytest
 from bokeh.document import Document
-from bokeh.events import SelectionGeometry, Tap
-from bokeh.models import Div, Segment
+from bokeh.events import DoubleTap, SelectionGeometry, Tap
+from bokeh.models import Div
+from bokeh.models.annotations import PolyAnnotation
 
 import polwidgets as pw
 from polwidgets.widgets.colors import direction_colors
@@ -36,14 +37,13 @@ class Sheet:
         (text,) = (div.text for div in self.root.select({"type": Div}) if div.html_attributes.get("role") == "status")
         return text
 
-    def tap(self, title, x, y):
+    def tap(self, title, x, y, kind=Tap):
         figure = self.figures[title]
-        figure._trigger_event(Tap(figure, x=x, y=y))
+        figure._trigger_event(kind(figure, x=x, y=y))
 
-    def lines(self, title, color):
-        """The ends of the lines of a colour in a figure."""
-        segments = (one for one in self.figures[title].renderers if isinstance(one.glyph, Segment))
-        return next(one for one in segments if one.glyph.line_color == color).data_source.data
+    def edges(self, title):
+        """The polygons above a map, by the colours of their lines."""
+        return {one.line_color: one for one in self.figures[title].center if isinstance(one, PolyAnnotation)}
 
     def select(self, title, **geometry):
         figure = self.figures[title]
@@ -95,23 +95,26 @@ def test_a_tap_moves_the_probe(maps, sheet, scan, prediction):
     lines = sheet.readout().splitlines()
     assert lines[:4] == ["position (17, 5)", "y 0.85, x 0.25 nm", "LM, 180°", "confidence 0.90"]
     for title in ("Polarization direction", "Confidence"):
-        cross = sheet.lines(title, PROBE_COLOR)
-        # the upright of the cross stands at x, its bar lies at y
-        upright = cross["x0"] == cross["x1"]
-        assert 0.25 in np.round(cross["x0"][upright], 9)
-        assert 0.85 in np.round(cross["y0"][~upright], 9)
+        cross = sheet.edges(title)[PROBE_COLOR]
+        xs, ys = np.round(cross.xs, 9), np.round(cross.ys, 9)
+        # the upright of the cross stands at x from edge to edge, its bar lies at y
+        np.testing.assert_allclose([ys[xs == 0.25].min(), ys[xs == 0.25].max()], [-0.025, 0.975])
+        np.testing.assert_allclose([xs[ys == 0.85].min(), xs[ys == 0.85].max()], [-0.025, 1.375])
     sheet.tap("Virtual image", 1.5, 0.84)  # beside the map
     assert maps.state.probe == (17, 5)
+    sheet.tap("Confidence", 0.36, 0.04, DoubleTap)  # soon after the first, somewhere else
+    assert maps.state.probe == (1, 7)
 
 
 def test_a_tap_changes_what_follows_it_and_nothing_else(maps, sheet):
     maps.state.probe = (2, 2)
     changed = _changes(sheet, lambda: sheet.tap("Confidence", 0.26, 0.84))
     behind = [sheet.figures[title].renderers[0].data_source for title in ("Pattern", "Probabilities")]
-    cross = sheet.figures["Confidence"].renderers[-2].data_source
-    assert {model.id for model, name in changed if name == "data"} == {source.id for source in [*behind, cross]}
+    assert {model.id for model, name in changed if name == "data"} == {source.id for source in behind}
+    cross = sheet.edges("Confidence")[PROBE_COLOR]
+    assert {name for model, name in changed if model is cross} == {"xs", "ys"}
     # each once, and beside them the readout and the range of the pattern's colours
-    assert len(changed) == len(set(changed)) <= 6
+    assert len(changed) == len(set(changed)) <= 7
     assert not _changes(sheet, lambda: sheet.tap("Confidence", 0.26, 0.84))
 
 
@@ -155,7 +158,7 @@ def test_arrows_point_up_on_screen_where_they_should(prediction):
 def test_without_a_cube_there_is_no_pattern(prediction):
     sheet = Sheet(pw.LinkedMaps(prediction.drop_vars("displacement_pm"), arrows=0))
     assert list(sheet.figures) == ["Polarization direction", "Confidence", "Probabilities"]
-    assert sum(isinstance(one.glyph, Segment) for one in sheet.figures["Polarization direction"].renderers) == 2  # probe and region
+    assert len(sheet.figures["Polarization direction"].renderers) == 1
 
 
 def test_thickness_is_shown_where_it_varies(prediction):
@@ -197,8 +200,8 @@ def test_a_selection_becomes_a_region_with_its_means(maps, sheet, prediction, sc
     np.testing.assert_allclose(sheet.image("Pattern"), np.sqrt(scan.values[chosen].mean((0, 1))), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(sheet.probabilities(), prediction["probability"].values[chosen].mean((0, 1)))
     assert "region of 24 positions" in sheet.readout()
-    edge = sheet.lines("Virtual image", REGION_COLOR)
-    assert (edge["x0"].min(), edge["x0"].max(), edge["y0"].min(), edge["y0"].max()) == pytest.approx((0.13, 0.42, 0.08, 0.27))
+    edge = sheet.edges("Virtual image")[REGION_COLOR]
+    assert (min(edge.xs), max(edge.xs), min(edge.ys), max(edge.ys)) == pytest.approx((0.13, 0.42, 0.08, 0.27))
     sheet.tap("Confidence", 0.26, 0.84)
     np.testing.assert_allclose(sheet.probabilities(), prediction["probability"].values[17, 5])
     assert "region of 24 positions" in sheet.readout()

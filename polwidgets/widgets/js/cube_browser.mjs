@@ -43,6 +43,8 @@ class Browser {
     this.addLimits(this.pattern, "pattern_limits");
     this.viewChanged = () => this.takeView(model.get("view"));
     model.on("change:view", this.viewChanged);
+    this.replied = () => this.takeAhead(model.get("reply"));
+    model.on("change:reply", this.replied);
     this.resized = new ResizeObserver(() => {
       for (const view of [this.scan, this.pattern, this.patternPanel.other]) view?.measure();
       this.schedule();
@@ -122,11 +124,17 @@ class Browser {
     this.schedule();
   }
 
+  /** The exact pattern of a place that Python is about to go to. */
+  takeAhead(reply) {
+    if (reply.id === "") this.ahead = { key: JSON.stringify(reply.probe), ...exact(reply) };
+  }
+
   /** Take values, and forget exact ones that belong to another place or detector. */
   update(values) {
     const before = [this.patternKey(), JSON.stringify(this.detector())];
     Object.assign(this.view, values);
-    if (this.patternKey() !== before[0]) this.exactPattern = null;
+    const key = this.patternKey();
+    if (key !== before[0]) this.exactPattern = this.ahead?.key === key ? this.ahead : null;
     if (JSON.stringify(this.detector()) !== before[1]) this.exactImage = null;
   }
 
@@ -140,7 +148,7 @@ class Browser {
     if (!this.exactPattern) {
       this.requests.ask("pattern", { probe: this.view.probe, region: this.region() }, (reply) => {
         if (this.failed(reply) || key !== this.patternKey()) return;
-        this.exactPattern = { patterns: reply.data.map((data) => typedBytes(data, Float32Array)), count: reply.count };
+        this.exactPattern = exact(reply);
         this.schedule();
       });
     }
@@ -236,12 +244,16 @@ class Browser {
   close() {
     this.requests.close();
     this.model.off("change:view", this.viewChanged);
+    this.model.off("change:reply", this.replied);
     this.resized.disconnect();
     clearTimeout(this.resting);
     clearTimeout(this.reporting);
     cancelAnimationFrame(this.frame);
   }
 }
+
+/** Patterns as Python sent them, one a cube. */
+const exact = (reply) => ({ patterns: reply.data.map((data) => typedBytes(data, Float32Array)), count: reply.count });
 
 /** All patterns, or null while the first cube's is not there. */
 const whole = (patterns) => (patterns[0] ? patterns : null);

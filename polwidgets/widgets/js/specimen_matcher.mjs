@@ -172,8 +172,10 @@ class Matcher {
       this.view.probe = view.probe;
       return;
     }
-    if (JSON.stringify(view) === JSON.stringify(this.view)) return;
+    const seen = ({ probe, ...rest }) => JSON.stringify(rest.at_probe ? [rest, probe] : rest);
+    const same = seen(view) === seen(this.view);
     this.view = { ...view };
+    if (same) return; // the averaged pattern is the same at every probe position
     this.show();
     this.simulate();
     this.renewPlots();
