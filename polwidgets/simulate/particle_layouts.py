@@ -100,7 +100,7 @@ def _without_overlap(
 
 
 def _crowd(placed: list[Placed], shape: tuple[int, int], radius: float, rng: np.random.Generator) -> list[Placed]:
-    """Some particles faint or out of focus (on the film's other side, in a fold), some in a second layer over the first."""
+    """Some particles faint or out of focus (on the film's other side, in a fold), some in further layers over the first."""
     part, blurred = rng.uniform(0.05, 0.7), rng.uniform(0, 1)
     far = rng.random() < 0.75
     crowd = []
@@ -110,12 +110,13 @@ def _crowd(placed: list[Placed], shape: tuple[int, int], radius: float, rng: np.
             particle = dataclasses.replace(particle, blur=float(blur), strength=float(rng.uniform(0.3, 0.9)))  # noqa: PLW2901
         crowd.append(particle)
     if not far or rng.random() < 0.3:
-        # a second layer over a part of the field
+        # further layers over a part of the field; where there are several, single particles are no longer told apart
         middle, reach = rng.uniform(0, 1, 2) * shape, rng.uniform(0.2, 0.6) * max(shape)
-        shift = rng.normal(0, radius, 2)
-        crowd += [
-            Placed(float(p.y + shift[0] + rng.normal(0, 0.2 * radius)), float(p.x + shift[1] + rng.normal(0, 0.2 * radius)), p.radius)
-            for p in placed
-            if np.hypot(p.y - middle[0], p.x - middle[1]) < reach
-        ]
+        covered = [p for p in placed if np.hypot(p.y - middle[0], p.x - middle[1]) < reach]
+        for _ in range(rng.choice([1, 2, 3], p=(0.6, 0.2, 0.2))):
+            shift = rng.normal(0, radius, 2)
+            crowd += [
+                Placed(float(p.y + shift[0] + rng.normal(0, 0.2 * radius)), float(p.x + shift[1] + rng.normal(0, 0.2 * radius)), p.radius)
+                for p in covered
+            ]
     return crowd[:MOST]

@@ -11,10 +11,11 @@ def draw_scale_bar(image: NDArray[np.uint8], mask: NDArray[np.uint8], *, rng: np
     """Write a scale bar with its text into an image, and background into the mask below it; both are changed in place."""
     rows, columns = image.shape
     size = int(np.clip(rows * rng.uniform(0.05, 0.2), 8, 120))
-    length, thick = int(columns * rng.uniform(0.15, 0.6)), max(int(size * rng.uniform(0.1, 0.3)), 2)
+    length, thick = int(columns * rng.uniform(0.15, 1.2)), max(int(size * rng.uniform(0.1, 0.3)), 2)
     ink = Image.new("L", (columns, rows), 0)
     pen = ImageDraw.Draw(ink)
-    left = int(rng.uniform(0, columns - length))
+    # a bar longer than the image: of a picture that the image is a part of
+    left = int(rng.uniform(*sorted((0, columns - length))))
     top = int(rng.uniform(0, max(rows - 1.6 * size - thick, 1)))
     text = f"{rng.choice([1, 2, 5, 10, 20, 50, 100, 200, 500])} {rng.choice(['nm', 'um', 'A'])}"
     pen.text((left, top), text, fill=255, font=ImageFont.load_default(size))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from polwidgets.simulate import bright_field
+from polwidgets.simulate import bright_field, particle_layouts
 from polwidgets.simulate.bright_field import BrightField, bright_field_images
 from polwidgets.simulate.particle_layouts import draw_layout
 from polwidgets.simulate.picture_marks import draw_scale_bar
@@ -84,6 +84,22 @@ def test_a_scale_bar_is_no_particle() -> None:
     draw_scale_bar(image, mask, rng=np.random.default_rng(0))
     assert (image != 120).any()
     assert (mask[image != 120] == 0).all()
+
+
+def test_a_scale_bar_may_go_beyond_the_image() -> None:
+    longest = 0
+    for seed in range(40):
+        image, mask = np.full((100, 140), 120, np.uint8), np.ones((100, 140), np.uint8)
+        draw_scale_bar(image, mask, rng=np.random.default_rng(seed))
+        assert (mask[image != 120] == 0).all()
+        longest = max(longest, int((image != 120).sum(1).max()))
+    assert longest == 140
+
+
+def test_layers_lie_over_layers() -> None:
+    alone = [particle_layouts.Placed(50.0, 50.0, 8.0)]
+    layers = [len(particle_layouts._crowd(alone, (100, 100), 8.0, np.random.default_rng(seed))) for seed in range(60)]
+    assert set(layers) == {1, 2, 3, 4}
 
 
 def test_particles_lie_apart_where_nothing_is_crowded() -> None:
