@@ -95,8 +95,8 @@ class CubeBrowserModel(BrowserModel):
 
     def _state_changed(self, _: Any) -> None:
         view = self._state_as_view()
-        probe, in_memory = view["probe"], not any(cube.chunks for cube in self.cubes)
-        if in_memory and self._holds(probe) and view["pattern_of"] == "probe" and probe != self.view["probe"]:
+        probe = view["probe"]
+        if self._holds(probe) and view["pattern_of"] == "probe" and probe != self.view["probe"]:
             # another widget went there: the exact pattern goes ahead of the place, so that the browser need not ask for it
             self.reply = {"id": "", "kind": "pattern", "probe": probe, **self._pattern({"probe": probe, "region": []})}
         self.view = view

@@ -10,18 +10,18 @@ from typing import Any, Final, Generic, TypeVar
 import panel as pn
 import param
 
+from polwidgets.widgets.text import Text
+
 Part = TypeVar("Part")
 
 WIDTH_PX: Final = 270
 ERROR_COLOR: Final = "#c62828"
 
 
-def note(text: str = "", *, error: bool = False) -> pn.widgets.StaticText:
-    """A line of text that may change; a pane of text would fetch its style sheets anew every time."""
+def note(text: str = "", *, error: bool = False) -> Text:
+    """A line of text that may change."""
     color = {"color": ERROR_COLOR} if error else {"opacity": "0.8"}
-    return pn.widgets.StaticText(
-        value=escape(text), styles={**color, "white-space": "pre-line"}, sizing_mode="stretch_width", margin=(0, 10)
-    )
+    return Text(value=escape(text), styles={**color, "white-space": "pre-line"}, sizing_mode="stretch_width", margin=(0, 10))
 
 
 def folded(title: str, *rows: pn.viewable.Viewable | pn.viewable.Viewer) -> pn.Card:

@@ -14,10 +14,11 @@ from polwidgets.widgets.arrows import mean_arrows
 from polwidgets.widgets.geometry import DetectorPixels, choose_detector, chosen_detector, detector_image, region_mask, region_mean
 from polwidgets.widgets.map_figures import MapFigures, MapOfValues
 from polwidgets.widgets.map_region import RegionSummary, correctness, summarise
-from polwidgets.widgets.map_style import LEGEND_PX, RIGHT_WRONG, SIDE_PX, status_text, wheel_legend
+from polwidgets.widgets.map_style import LEGEND_PX, RIGHT_WRONG, SIDE_PX, wheel_legend
 from polwidgets.widgets.picture import SCALES, Picture, pattern_extent
 from polwidgets.widgets.position_figures import ConfusionFigure, ProbabilityBars
 from polwidgets.widgets.scan_frame import ScanFrame
+from polwidgets.widgets.text import status_text
 from polwidgets.widgets.view_state import ViewState
 
 FOLLOWED: Final = ("probe", "region", "pattern_of", "pattern_scale", *(f"detector_{name}" for name in DetectorPixels._fields))

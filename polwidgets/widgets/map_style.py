@@ -121,8 +121,3 @@ def wheel_legend(colormap: str) -> Div:
         width=side,
         height=side,
     )
-
-
-def status_text(width: int, height: int) -> Div:
-    """Lines of text that screen readers read out when they change."""
-    return Div(width=width, height=height, styles={"white-space": "pre-line"}, html_attributes={"role": "status", "aria-live": "polite"})

@@ -17,6 +17,7 @@ from polwidgets.widgets.form import WIDTH_PX, Form, note, words
 from polwidgets.widgets.map_style import load_extensions
 from polwidgets.widgets.perturbation_steps import PerturbationSteps
 from polwidgets.widgets.picture import SCALES, Picture, pattern_extent
+from polwidgets.widgets.text import Text
 from polwidgets.widgets.view import View
 from polwidgets.widgets.view_state import ViewState
 
@@ -129,7 +130,7 @@ class PerturbationPanel(View):
         later.on_click(lambda _: self._swap(place, place + 1))
         remove.on_click(lambda _: self._take(tuple(other.part for other in self._forms if other is not form)))
         name = words(perturbations.name_of(form.part))
-        title = pn.widgets.StaticText(value=f"<b>{place + 1}. {name}</b>", width=WIDTH_PX - 110, margin=(6, 10))
+        title = Text(value=f"<b>{place + 1}. {name}</b>", width=WIDTH_PX - 110, margin=(6, 10))
         return pn.Column(pn.Row(title, earlier, later, remove, margin=0), form, styles={"border-top": "1px solid #8884"}, margin=(2, 0))
 
     def _swap(self, first: int, second: int) -> None:

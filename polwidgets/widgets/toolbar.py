@@ -10,6 +10,7 @@ import panel as pn
 
 from polwidgets.widgets.export import FORMATS
 from polwidgets.widgets.session import session_text
+from polwidgets.widgets.text import Text
 
 if TYPE_CHECKING:
     from polwidgets.widgets.explorer import Explorer
@@ -34,7 +35,7 @@ def toolbar(explorer: Explorer) -> pn.viewable.Viewable:
     explorer.param.watch(lambda event: export.param.update(disabled=event.new is None), "prediction")
     reset = pn.widgets.Button(label="Reset", width=70, **low)
     reset.on_click(lambda _: explorer.reset())
-    title = pn.widgets.StaticText(value=_title(explorer), margin=(8, 10))
+    title = Text(value=_title(explorer), margin=(8, 10))
     return pn.Row(title, pn.HSpacer(), save, restore, kind, export, reset, sizing_mode="stretch_width", margin=0)
 
 

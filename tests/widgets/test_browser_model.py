@@ -77,10 +77,6 @@ def test_the_pattern_of_a_place_that_others_go_to_comes_ahead_of_the_place(scan)
     model.state.pattern_scale = "log"
     model.state.probe = (99, 1)  # nothing is there, which the browser is told when it asks
     assert [name for name, _ in sent] == ["view"] * 3
-    lazy = CubeBrowserModel(scan.chunk({"scan_y": 5}))
-    lazy.state.probe = (3, 17)  # reading may take long
-    assert lazy.view["probe"] == [3, 17]
-    assert not lazy.reply
 
 
 def detector(center=(14.0, 20.5), inner=0.0, outer=4.0):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from bokeh.document import Document
 from bokeh.events import DoubleTap, SelectionGeometry, Tap
-from bokeh.models import Div
 from bokeh.models.annotations import PolyAnnotation
+from panel.models.markup import HTML
 
 import polwidgets as pw
 from polwidgets.widgets.colors import direction_colors
@@ -34,7 +34,7 @@ class Sheet:
         return self.data("Probabilities")["probability"]
 
     def readout(self):
-        (text,) = (div.text for div in self.root.select({"type": Div}) if div.html_attributes.get("role") == "status")
+        (text,) = (one.text for one in self.root.select({"type": HTML}) if one.html_attributes.get("role") == "status")
         return text
 
     def tap(self, title, x, y, kind=Tap):
