@@ -155,23 +155,37 @@ def missing_package(error: BaseException) -> str:
     return f"This needs the package {module!r}, which is not installed: run %pip install {module} in a cell, then restart the kernel."
 
 
-def picture(image: xr.DataArray, title: str = "", *, cmap: str = "gray", limits: tuple[float, float] | None = None) -> pn.pane.HoloViews:
+def picture(
+    image: xr.DataArray,
+    title: str = "",
+    *,
+    label: str = "",
+    cmap: str = "gray",
+    limits: tuple[float, float] | None = None,
+    width: int = 240,
+) -> pn.pane.HoloViews:
     """A picture of a scan or a pattern as it is held: row 0 at the top, both axes with their units, one pixel as high as wide.
 
     Parameters
     ----------
     image : DataArray (2D)
         With coords along both dimensions.
-    title : str
+    title, label : str
+        Above the picture, and of its values.
     cmap : str
     limits : (float, float), optional
         Darkest and brightest value; by default the image's own.
+    width : int
+        Of the frame, in pixels; four of 150 fit side by side.
     """
     import holoviews as hv
     import panel as pn
 
     down, right = image.dims
-    plane = [hv.Dimension(str(dim), unit=image[dim].attrs.get("units", "")) for dim in (right, down)]
+    plane = [hv.Dimension(str(dim), unit=image[dim].attrs.get("units", "").replace("angstrom", "Å") or None) for dim in (right, down)]
     drawn = hv.Image((image[right].values, image[down].values, image.values), plane, hv.Dimension("value", range=limits or (None, None)))
-    styled = drawn.opts(title=title, cmap=cmap, invert_yaxis=True, data_aspect=1, frame_width=240, colorbar=True)
+    styled = drawn.opts(
+        title=title, cmap=cmap, invert_yaxis=True, data_aspect=1, frame_width=width, colorbar=True, clabel=label, toolbar=None,
+        tools=["hover"], fontsize={"title": 10},
+    )  # fmt: skip
     return pn.pane.HoloViews(styled)  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from polwidgets.teaching import check, choose, missing_package, unknown_name
+from polwidgets.widgets.map_style import load_extensions
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,7 @@ def test_what_a_student_wrote_is_no_markup() -> None:
 
 @pytest.fixture
 def shell() -> InteractiveShell:
+    load_extensions()  # before there is a shell: Panel would look for this one later, when it is gone
     shell = InteractiveShell()
     shell.run_cell("%load_ext polwidgets.teaching")
     return shell

@@ -26,7 +26,9 @@ from polwidgets.electron import wavelength_A
 from polwidgets.teaching import check, picture
 
 scan = pw.sample("knn_wall")
-scan
+for dim, size in scan.sizes.items():
+    step = float(scan[dim][1] - scan[dim][0])
+    print(f"{dim:6s} {size} steps of {step:.3f} {scan[dim].units.replace('angstrom', 'Å')}")
 
 # %% [markdown]
 # A convergent electron beam stops at every position of a grid (`scan_y`, `scan_x`), and a camera records where the electrons
@@ -37,14 +39,13 @@ scan
 # electrons that it catches.
 
 # %%
-browser = pw.CubeBrowser(scan)
-browser
+pw.CubeBrowser(scan)
 
 # %% [markdown]
 # ## The disk is the aperture
 #
 # The bright disk is the picture of the condenser aperture. Its radius in wave numbers is the semi-angle over the wavelength,
-# $k = \alpha / \lambda$, and the wavelength follows from the voltage.
+# $k = \alpha / \lambda$, and the wavelength follows from the voltage. The orange circle is drawn with this radius, not fitted.
 
 # %%
 wavelength = wavelength_A(scan.attrs["voltage_kV"])
@@ -52,8 +53,8 @@ radius = scan.attrs["semiangle_mrad"] / 1000 / wavelength
 print(f"wavelength {wavelength:.4f} Å, disk radius {radius:.3f} 1/Å")
 mean = pw.mean_pattern(scan)
 turn = np.linspace(0, 2 * np.pi, 200)
-edge = hv.Path([(radius * np.cos(turn), radius * np.sin(turn))]).opts(color="orange")
-pn.Row(picture(np.sqrt(mean), "mean pattern, square root", cmap="magma"), pn.panel(edge.opts(data_aspect=1, frame_width=240)))
+edge = hv.Path([(radius * np.cos(turn), radius * np.sin(turn))]).opts(color="orange", line_width=2)
+pn.panel(picture(mean, "mean pattern", label="electrons per pixel", cmap="magma").object * edge)
 
 # %% [markdown]
 # **Predict, then try.** A crystal with lattice parameter $a$ = 3.97 Å sends copies of the disk to the points of a lattice with
@@ -68,69 +69,70 @@ pn.Row(picture(np.sqrt(mean), "mean pattern, square root", cmap="magma"), pn.pan
 # ## Where disks overlap, the pattern knows where the probe stood
 #
 # Moving the probe by $r$ turns the phase of the copy around the lattice point $g$ by $2\pi g \cdot r$. Intensities see only
-# *differences* of phase, so only where copies overlap. Let us measure how much a pattern changes when the probe moves.
+# *differences* of phase, so only where copies overlap. Let us simulate how much a pattern changes when the probe moves, with a
+# wide and with a narrow beam, and look at the same in our scan.
 #
-# **Predict, then try.** After how many positions does the pattern come back? One unit cell is twelve positions wide.
+# **Predict, then try.** After how many ångström does the pattern come back? What does the narrow beam see?
 
 # %%
-side = scan[:12, :36].values.astype(float)  # one side of the wall
-start = side[:, :12]
-change = [np.sqrt(((side[:, n : n + 12] - start) ** 2).sum() / (start**2).sum()) for n in range(25)]
-step = float(scan.scan_x[1] - scan.scan_x[0])
-curve = hv.Curve((step * np.arange(25), change), hv.Dimension("moved", unit="Å"), "relative change")
-pn.panel(curve.opts(width=500, height=240, tools=["hover"]))
+small = {"scan_shape": (12, 24), "cells": (1.0, 2.0), "detector_shape": (48, 48), "thickness_A": 218.0}
+lines = {
+    "24 mrad": pw.simulate_scan("knn", direction_deg=90.0, **small),
+    "2 mrad": pw.simulate_scan("knn", direction_deg=90.0, semiangle_mrad=2, k_step=0.03, **small),
+    "our scan": scan[:12, :24].astype(float),
+}
+curves = []
+for name, line in lines.items():
+    away = [((line[:, n : n + 12].values - line[:, :12].values) ** 2).sum() for n in range(13)]
+    change = np.sqrt(away / (line[:, :12].values ** 2).sum())
+    curves.append(hv.Curve((3.97 / 12 * np.arange(13), change), hv.Dimension("moved", unit="Å"), "relative change", label=name))
+pn.panel(hv.Overlay(curves).opts(width=560, height=280, legend_position="right"))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
-# After twelve positions, one lattice parameter. It does not come back to zero: two patterns of a few thousand electrons differ
-# by counting noise even where the probe stands equally, and that is the floor of the curve.
+# After one lattice parameter, 3.97 Å. The narrow beam's disks do not overlap, so its pattern never changes. Our scan does not come
+# back to zero: two patterns of 2500 electrons differ by counting noise even where the probe stands equally.
 # </details>
-#
-# The same with a beam of 2 mrad, without counting noise:
 
 # %%
-narrow = pw.simulate_scan("knn", semiangle_mrad=2, k_step=0.03, scan_shape=(2, 12), cells=1.0, detector_shape=(48, 48))
-wide = pw.simulate_scan("knn", semiangle_mrad=24, scan_shape=(2, 12), cells=1.0, detector_shape=(48, 48))
-for name, line in (("2 mrad", narrow), ("24 mrad", wide)):
-    spread = np.sqrt(((line - line.mean(("scan_y", "scan_x"))) ** 2).sum() / (line**2).sum())
-    print(f"{name}: within a cell the pattern varies by {float(spread):.1%}")
-
-# %%
-pn.Row(*(picture(np.sqrt(line[0, 3]), name, cmap="magma") for name, line in (("2 mrad", narrow), ("24 mrad", wide))))
+pn.Row(*(picture(np.sqrt(lines[name][0, 3]), f"{name}, square root", cmap="magma") for name in ("2 mrad", "24 mrad")))
 
 # %% [markdown]
 # ## Where do the electrons go on average?
 #
-# The centre of mass of a pattern is the mean sideways momentum. In a thin object it is proportional to the electric field
-# that the probe saw; the attraction of the columns shows as arrows that point at them.
+# The centre of mass of a pattern is the mean sideways momentum of the electrons. In a thin object it is proportional to the
+# electric field that the probe saw (Müller et al. 2014): electrons are drawn towards the columns. Red is to the right, blue to the
+# left; the heaviest column, Nb, is in the middle of the cell.
 #
-# **Predict, then try.** Where in the cell must the centre of mass vanish by symmetry?
+# **Predict, then try.** On which lines must the picture be white by symmetry? What will be different at ten times the thickness?
 
 # %%
-com = pw.center_of_mass(scan[:24, :24])
-away = com - com.mean()
-pn.Row(*(picture(away[name], name, cmap="coolwarm", limits=(-0.06, 0.06)) for name in ("com_kx", "com_ky")))
+cell = {"direction_deg": 90.0, "scan_shape": (16, 16), "cells": 1.0, "detector_shape": (48, 48)}
+com = {nm: pw.center_of_mass(pw.simulate_scan("knn", thickness_A=10 * nm, **cell))["com_kx"] for nm in (2, 22)}
+style = {"label": "1/Å", "cmap": "coolwarm", "limits": (-0.4, 0.4)}
+pn.Row(*(picture(sideways, f"centre of mass along x, {nm} nm", **style) for nm, sideways in com.items()))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
-# On every point with a mirror on both sides: on the columns and half-way between them. A polar crystal has lost one of these
-# mirrors, and the tilt of the specimen another: that is a first trace of the polarization, and of how easily it is faked.
+# On the vertical lines through the columns and half-way between them: there left and right are mirror images. (Up and down are not:
+# the crystal is polarized upwards. A tilted specimen has lost its mirrors too, so tilt can pass for polarization.) In the thin
+# crystal electrons go to the columns from both sides; in the thick one they have crossed them many times, and little of that is left.
 # </details>
 
 # %% [markdown]
 # ## Exercise
 #
-# Measure the lattice parameter from the annular dark-field image below: in the browser above choose *annular dark field* and
-# read the positions of two columns that lie several cells apart, or count in the picture. How far are neighbouring columns apart?
+# Measure the lattice parameter from the annular dark-field image below, in which the columns are bright: rest the pointer on two of
+# them that lie several cells apart, and read their positions. How far are neighbouring columns apart?
 
 # %%
 dark_field = pw.virtual_image(scan, pw.Annulus(1.2 * radius))
-picture(dark_field, "annular dark field")
+picture(dark_field, "annular dark field", label="electrons", width=480)
 
 # %%
 lattice_parameter = ...  # Å
 power = np.abs(np.fft.rfft(dark_field.mean("scan_y") - dark_field.mean(), 64 * 72)) ** 2
-truth = 64 * 72 * step / power.argmax()
+truth = 64 * 72 * float(scan.scan_x[1] - scan.scan_x[0]) / power.argmax()
 check(lattice_parameter, truth, within=0.15, unit="Å", hint="Count over several cells, then divide by their number.")
 
 # %% [markdown]

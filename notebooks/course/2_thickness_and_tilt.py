@@ -57,41 +57,44 @@ for nm, patterns in thicker.items():
 
 # %% [markdown]
 # <details><summary>Answer</summary>
-# They are of the same size: a thickness that is a few nanometres wrong hides what we are looking for. So the thickness has to
-# be known before the polarization can be.
+# They are of the same size, a quarter of the pattern: a thickness that is a few nanometres wrong hides what we are looking for. So
+# the thickness has to be known before the polarization can be.
 # </details>
 #
 # ## The position-averaged pattern
 #
-# Averaged over whole unit cells, a pattern no longer knows where the probe stood. Thickness stays written in it.
+# Averaged over whole unit cells, a pattern no longer knows where the probe stood (LeBeau et al. 2010). Thickness stays written in
+# it: in the fine structure of the disk, here from half to full brightness.
 
 # %%
 series = {nm: pw.simulate_scan("knn", thickness_A=10 * nm, **small).mean(("scan_y", "scan_x")) for nm in (10, 20, 30, 40)}
-pn.Row(*(picture(np.sqrt(pattern), f"{nm} nm", cmap="magma") for nm, pattern in series.items()))
+style = {"cmap": "magma", "limits": (0.5, 1.0), "width": 150}
+pn.Row(*(picture(pattern / pattern.max(), f"{nm} nm", **style) for nm, pattern in series.items()))
 
 # %% [markdown]
 # **Predict, then try.** How would you tell a mistilt of 2 mrad from these averages?
 
 # %%
-tilted = pw.simulate_scan("knn", thickness_A=200, probe=Probe(tilt_x_mrad=2.0), **small).mean(("scan_y", "scan_x"))
-difference = tilted - series[20]
-limit = float(abs(difference).max())
-style = {"cmap": "coolwarm", "limits": (-limit, limit)}
-averages = [patterns.mean(("scan_y", "scan_x")) for patterns in (up, down)]
-print(f"2 mrad changes the average by {differ(series[20], tilted):.1%}, reversal by {differ(*averages):.1%}")
-pn.Row(picture(difference, "tilted - straight", **style), picture(averages[0] - averages[1], "up - down", **style))
+tilted = pw.simulate_scan("knn", direction_deg=90.0, thickness_A=200, probe=Probe(tilt_y_mrad=2.0), **small)
+averages = {name: patterns.mean(("scan_y", "scan_x")) for name, patterns in (("up", up), ("down", down), ("tilted", tilted))}
+print(f"2 mrad changes the average by {differ(averages['up'], averages['tilted']):.1%}", end=", ")
+print(f"reversal by {differ(averages['up'], averages['down']):.1%}")
+percent = {name: 100 * (averages[name] - averages["up"]) / averages["up"].max() for name in ("tilted", "down")}
+style = {"label": "% of the brightest", "cmap": "coolwarm", "limits": (-15, 15)}
+pn.Row(picture(percent["tilted"], "up and tilted, less up", **style), picture(percent["down"], "down, less up", **style))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
-# The fine structure inside the disk moves to one side, the edge of the disk stays: left and right become different. A polar
-# crystal does the same, and of the same size: compare the two pictures, which share their scale. That is why tilt must be
-# fitted, not assumed to be zero.
+# The edge of the disk stays, the fine structure inside moves: its upper and lower half become different. Reversing the
+# polarization does the same kind of thing, and less of it than 2 mrad do: compare the two pictures, which share their scale. That
+# is why tilt must be fitted, not assumed to be zero.
 # </details>
 
 # %% [markdown]
 # ## Fit instead of dragging
 #
-# `pw.match` compares the scan with the simulator and fits thickness, mistilt, source size and blur at once.
+# `pw.match` compares the scan with the simulator and fits thickness, mistilt, source size and blur at once. The scan is simulated
+# too, with counting noise, so the truth is known.
 
 # %%
 fit = pw.match(scan, thickness_range_A=(150, 300))
@@ -124,16 +127,16 @@ pn.panel((ideal * hv.Scatter((labelled, found), *nm).opts(size=8, color="black")
 # %% [markdown]
 # ## Exercise
 #
-# Here is the average pattern of a specimen of unknown thickness, between 12 and 30 nm. Compare it with simulated averages, or
-# let `pw.match(unknown, thickness_range_A=(120, 300))` do it. How thick is it?
+# Here is the average pattern of a specimen of unknown thickness, between 12 and 30 nm. Compare it with simulated averages as above,
+# or let `pw.match(unknown, thickness_range_A=(120, 300)).thickness_A` do it, in a cell of its own. How thick is it?
 
 # %%
 secret_A = float(np.random.default_rng().uniform(120, 300))
 unknown = pw.simulate_scan("knn", thickness_A=secret_A, **small).mean(("scan_y", "scan_x"), keep_attrs=True)
-picture(np.sqrt(unknown), "how thick?", cmap="magma")
+picture(unknown / unknown.max(), "how thick?", cmap="magma", limits=(0.5, 1.0))
 
 # %%
-thickness_nm = ...
+thickness_nm = ...  # nm, not Å
 check(thickness_nm, secret_A / 10, within=1.0, unit="nm", hint="Compare the rings and the fine structure near the disk's edge.")
 
 # %% [markdown]

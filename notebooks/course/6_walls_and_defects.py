@@ -38,48 +38,61 @@ pooled = pw.map_polarization(scan, specimen=specimen)
 pw.LinkedMaps(pooled, cube=scan, state=state)
 
 # %% [markdown]
-# **Predict, then try.** How wide will the transition look, given that evidence is pooled over one unit cell (3.97 Å), and that
-# the simulated wall is perfectly sharp?
+# **Predict, then try.** The simulated wall is perfectly sharp, but evidence is pooled over a window of one unit cell (3.97 Å). How
+# wide will the transition look?
 
 # %%
 upward = np.cos(np.deg2rad(pooled["direction_deg"] - 90)) * pooled["displacement_pm"]
 profile = upward.mean("scan_y")
 axis = hv.Dimension("scan_x", unit="Å")
 line = hv.Curve((profile["scan_x"].values, profile.values), axis, hv.Dimension("upward displacement", unit="pm"))
-spread = hv.Area((profile["scan_x"].values, *(profile + sign * upward.std("scan_y") for sign in (-1, 1))), axis, ["low", "high"])
-pn.panel((spread.opts(alpha=0.3) * line).opts(width=520, height=260))
+last, first = profile["scan_x"][profile > 0].max().item(), profile["scan_x"][profile < 0].min().item()
+print(f"up to {last:.2f} Å it points up, from {first:.2f} Å on it points down")
+pn.panel((line * hv.Scatter(line).opts(size=4)).opts(width=560, height=260))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
-# About one unit cell: in the middle of the wall the window holds as many patterns of either side. A wall that really is
-# wider than a cell shows wider; a narrower one does not show narrower.
+# One step of the scan, far less than the window: a position beside a wall is given the window that leans to its own side, where the
+# evidence speaks louder. So the map draws <i>every</i> wall sharp: it assumes one direction in each window, and does not measure how
+# wide the wall is.
 # </details>
 #
-# In the window that straddles the wall, neither direction fits. Does the map know?
+# **Predict, then try.** Does the map know that something is odd there?
 
 # %%
 sure = picture(pooled["confidence"], "confidence", cmap="cividis", limits=(0, 1))
-pn.Row(sure, picture(pooled["displacement_pm"], "displacement, pm", cmap="viridis"))
+pn.Row(sure, picture(pooled["displacement_pm"], "displacement", label="pm", cmap="viridis"))
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+# Its confidence does not: one everywhere, for it only compares the eight directions with each other. The displacement hints at it: it
+# was simulated with 15 pm all over, and right at the wall it is found a picometre smaller. What is needed is a test of the model itself.
+# </details>
+#
 # ## Which cells do not fit?
 #
-# A cell with a vacancy, a shifted block or a wall fits the model of a perfect crystal worse than noise alone explains. The
+# A cell with a vacancy, a shifted block or a wall fits the model of a perfect crystal worse than counting noise alone explains. The
 # threshold is set so that a stated share of *good* cells would be flagged by chance.
 #
 # **Predict, then try.** Where will the flags be, and how many false ones do you expect in 24 cells at a rate of 5 %?
 
 # %%
 defects = pw.defect_map(scan, specimen, pooled, false_alarm_rate=0.05)
-cells = defects["score"].assign_coords(cell_row=np.arange(defects.sizes["cell_row"]), cell_column=np.arange(defects.sizes["cell_column"]))
-print(f"{int(defects['defect'].sum())} of {int(np.isfinite(defects['score']).sum())} cells are flagged")
-picture(cells, "score, in standard deviations of good cells", cmap="magma")
+numbers = {dim: np.arange(defects.sizes[dim]) for dim in ("cell_row", "cell_column")}
+whole = defects.assign_coords(numbers).dropna("cell_row", how="all", subset=["score"])
+print(f"{int(whole['defect'].sum())} of {whole['defect'].size} cells are flagged, in columns {np.nonzero(whole['defect'].values)[1]}")
+pn.Row(
+    picture(whole["score"], "misfit", label="standard deviations of good cells", cmap="magma"),
+    picture(whole["defect"].astype(float), "flagged", cmap="gray"),
+)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
-# Along the wall; and about one false one by chance: 24 cells times 5 %. A single flagged cell far from the wall means little;
-# a row of them means much.
+# Along the wall, in the columns 2 and 3 on its two sides; and about one false one by chance: 24 cells times 5 %. A single flagged cell
+# far from the wall means little; a row of them means much.
 # </details>
+#
+# With the hand: press *Analyse*, move the rate of false alarms, and tap flagged and good cells: what is left of their patterns?
 
 # %%
 pw.DefectExplorer(scan, prediction=pooled, specimen=specimen, state=state)
@@ -87,13 +100,19 @@ pw.DefectExplorer(scan, prediction=pooled, specimen=specimen, state=state)
 # %% [markdown]
 # ## Look with a simpler eye
 #
-# The annular dark field shows the heavy columns. Do they jump at the wall?
+# The annular dark field shows the heavy columns. **Predict, then try.** Every Nb atom has moved by 4.5 pm, a third of the 15 pm, in the
+# direction of the polarization (the oxygen around it moves the other way). Can the jump at the wall be seen?
 
 # %%
 dark_field = pw.virtual_image(scan, pw.Annulus(1.1))
-picture(dark_field, "annular dark field")
+picture(dark_field, "annular dark field", label="electrons", width=480)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+# Not by eye: from 4.5 pm up to 4.5 pm down are 9 pm, a quarter of a step of this scan (33 pm). Published measurements of this kind fit
+# the positions of the columns in images of far more electrons (Jia et al. 2008).
+# </details>
+#
 # ## Exercise
 #
 # By how many degrees does the polarization turn from the left half to the right half of the map? (A whole turn is nothing: give
