@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -56,11 +57,20 @@ def test_constraints_name_no_place() -> None:
     assert not [line for line in lines(ROOT / "constraints.txt") if "/" in line or "@" in line]
 
 
-def test_the_notebook_that_the_badge_opens_exists() -> None:
-    readme = (ROOT / "README.md").read_text()
-    notebook = readme.partition("urlpath=lab/tree/")[2].partition(")")[0]
-    assert notebook == "notebooks/01_polarization_map.ipynb"
-    assert (ROOT / notebook).is_file()
+@pytest.mark.parametrize("page", ["README.md", "docs/course/README.md"])
+def test_what_a_badge_opens_exists(page: str) -> None:
+    opened = re.findall(r"mybinder\.org/v2/gh/polwidgets/polwidgets/main\?urlpath=([^\s)]+)", (ROOT / page).read_text())
+    assert opened
+    for path in opened:
+        served = path.removesuffix("/") in PROJECT["entry-points"]["jupyter_serverproxy_servers"]
+        assert served or (ROOT / path.removeprefix("lab/tree/")).is_file(), f"there is no {path}"
+
+
+def test_the_course_has_a_badge_for_every_notebook_and_the_app() -> None:
+    text = (ROOT / "docs" / "course" / "README.md").read_text()
+    for notebook in (ROOT / "notebooks" / "course").glob("[0-9]*.ipynb"):
+        assert f"urlpath=lab/tree/{notebook.relative_to(ROOT)}\n" in text
+    assert "urlpath=polwidgets/\n" in text
 
 
 def test_repo2docker_understands_the_folder(tmp_path: Path) -> None:
