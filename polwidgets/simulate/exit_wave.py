@@ -138,7 +138,9 @@ def _multislice(potential: ScenePotential, edges: tuple[float, float], voltage_k
     for index in range(potential.slices):
         phase = potential.phase(index)
         if phase is not None:
-            spectrum = torch.fft.fft2(torch.fft.ifft2(spectrum).mul_(torch.polar(torch.ones_like(phase), phase)))
+            # cosine and sine are vectorised where torch.polar is not
+            passed = torch.complex(phase.cos(), phase.sin())
+            spectrum = torch.fft.fft2(torch.fft.ifft2(spectrum).mul_(passed))
         spectrum.mul_(whole if index + 1 < potential.slices else half)
         tell((index + 1) / potential.slices)
     wave: torch.Tensor = torch.fft.ifft2(spectrum)
