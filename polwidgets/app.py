@@ -1,4 +1,4 @@
-"""The Panel app: the explorer of a scan, with a file to open above it.
+"""The Panel app: the explorer of a scan, the particles of an image, or a scene of atoms, with what may be opened above it.
 
 ``polwidgets app scan.zarr`` serves it, and so does ``panel serve polwidgets/app.py --args scan.zarr map.zarr``.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import panel as pn
 import xarray as xr
@@ -15,12 +15,17 @@ from bokeh.io import curdoc
 from panel.theme import DarkTheme
 
 import polwidgets as pw
+from polwidgets.segmentation.picture import as_picture
 from polwidgets.widgets.explorer import Explorer
 from polwidgets.widgets.form import note
 from polwidgets.widgets.host import FOLDER
 from polwidgets.widgets.map_style import load_extensions
-from polwidgets.widgets.open_files import Folders, Recent
+from polwidgets.widgets.open_files import IMAGES, Folders, Recent
+from polwidgets.widgets.scene_builder import SceneBuilder
+from polwidgets.widgets.segmentation_explorer import SegmentationExplorer
+from polwidgets.widgets.text import Text
 
+SCENE: Final = "build a scene of atoms"
 SCALES: Final = {"100 %": 1.0, "125 %": 1.25, "150 %": 1.5, "200 %": 2.0}
 DISCONNECTED: Final = "The server does not answer any more. What is shown stays, but nothing new is computed: start it again and reload."
 SWITCH_THEME: Final = """
@@ -41,9 +46,9 @@ class App:
     folders : Folders
         What may be opened.
     path : path, optional
-        The scan to begin with; the bundled sample without it.
+        The scan or image to begin with; the bundled sample without it.
     map_path : path, optional
-        Its map, written by ``polwidgets map`` or ``polwidgets strain`` (zarr).
+        The scan's map, written by ``polwidgets map`` or ``polwidgets strain`` (zarr).
     recent : Recent, optional
         Where opened files are remembered.
     """
@@ -52,7 +57,7 @@ class App:
         self, folders: Folders, path: str | Path | None = None, map_path: str | Path | None = None, *, recent: Recent | None = None
     ) -> None:
         self.folders, self.recent = folders, Recent() if recent is None else recent
-        self.explorer: Explorer | None = None
+        self.explorer: Explorer | SegmentationExplorer | SceneBuilder | None = None
         self._trouble = note(error=True)
         self._place = pn.Column(sizing_mode="stretch_width")
         low = {"margin": (4, 4), "height": 30}
@@ -65,7 +70,7 @@ class App:
         self._choose.param.watch(lambda event: self.open(event.new) if event.new else None, "value")
         self._path.param.watch(lambda event: self.open(event.new) if event.new else None, "value")
         head = pn.Row(
-            note("Open"), self._choose, self._path, pn.HSpacer(), note("Size"), scale, theme, sizing_mode="stretch_width", margin=0
+            Text(value="Open"), self._choose, self._path, pn.HSpacer(), Text(value="Size"), scale, theme, sizing_mode="stretch_width"
         )
         self.page = pn.Column(head, self._trouble, self._place, sizing_mode="stretch_width")
         if pn.config.theme == "dark" and pn.state.curdoc is not None:
@@ -74,25 +79,30 @@ class App:
         self.open(path, map_path)
 
     def open(self, path: str | Path | None, map_path: str | Path | None = None) -> None:
-        """Show another scan; what cannot or may not be opened is said above the one that stays."""
+        """Show another scan or image; what cannot or may not be opened is said above the one that stays."""
         try:
-            found = None if map_path is None else xr.open_zarr(self.folders.allowed(map_path)).load()
-            scan = pw.sample("knn_wall") if path is None else self.folders.allowed(path)
-            strained = found is not None and "e_xx" in found
-            self.explorer = Explorer(scan, prediction=None if strained else found, strain=found if strained else None)
+            self.explorer = SceneBuilder() if path == SCENE else self._explorer(path, map_path)
         except Exception as error:  # noqa: BLE001 whatever is wrong with a file is shown where the user looks
             self._trouble.value = f"{type(error).__name__}: {error}"
             return
         self._trouble.value = ""
         self._place[:] = [self.explorer]
-        if isinstance(scan, Path):
-            self.recent.add(scan)
+        if path not in (None, SCENE):
+            self.recent.add(self.folders.allowed(path))
+
+    def _explorer(self, path: str | Path | None, map_path: str | Path | None) -> Explorer | SegmentationExplorer:
+        if is_image(path):
+            return SegmentationExplorer(self.folders.allowed(path), allowed=self.folders.allowed)
+        found = None if map_path is None else xr.open_zarr(self.folders.allowed(map_path)).load()
+        scan = pw.sample("knn_wall") if path is None else self.folders.allowed(path)
+        strained = found is not None and "e_xx" in found
+        return Explorer(scan, prediction=None if strained else found, strain=found if strained else None)
 
     def _choices(self) -> dict[str, dict[str, str]]:
         lately = [path for path in self.recent.read() if any(path.is_relative_to(root) for root in self.folders.roots) and path.exists()]
         groups = {"opened lately": lately, "in the folder": self.folders.files()}
         named = {name: {self._shown(path): str(path) for path in paths} for name, paths in groups.items() if paths}
-        return {"": {"…": ""}, **named}
+        return {"": {"…": "", SCENE: SCENE}, **named}
 
     def _shown(self, path: Path) -> str:
         root = next(root for root in self.folders.roots if path.is_relative_to(root))
@@ -114,8 +124,8 @@ def serve(
     Parameters
     ----------
     path : path, optional
-        Anything `pw.open_cube` opens, or a folder to choose from; the bundled sample without it. Only files in its folder,
-        and in the map's, can be opened on the page.
+        Anything `pw.open_cube` opens, an image, or a folder to choose from; the bundled sample without it. Only files in its
+        folder, and in the map's, can be opened on the page.
     port, address
         Where to listen; the default address is reached from this machine only.
     map_path : path, optional
@@ -130,7 +140,8 @@ def serve(
     _load()
     folders, path = _folders(path, map_path)
     if path is not None:
-        pw.open_cube(folders.allowed(path))  # what cannot be opened is said here, before anybody visits
+        # what cannot be opened is said here, before anybody visits
+        (as_picture if is_image(path) else pw.open_cube)(folders.allowed(path))
     title = "polwidgets" if path is None else f"{Path(path).name} · polwidgets"
     origins = [f"{address}:{port}", f"localhost:{port}"] if origin is None else [origin]
     where = {"port": port, "address": address, "websocket_origin": origins, "prefix": prefix}
@@ -141,6 +152,11 @@ def serve(
         return App(folders, path, map_path).page
 
     pn.serve(page, show=show, title=title, **where)
+
+
+def is_image(path: str | Path | None) -> TypeGuard[str | Path]:
+    """Whether a file is shown as an image of particles; scans have other endings."""
+    return path is not None and Path(path).suffix.lower() in IMAGES
 
 
 def _folders(path: str | Path | None, map_path: str | Path | None) -> tuple[Folders, Path | None]:

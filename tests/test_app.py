@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import polwidgets as pw
-from polwidgets.app import App, _folders
+from polwidgets.app import SCENE, App, _folders
 from polwidgets.widgets.open_files import Folders, Recent
 
 
@@ -57,3 +58,29 @@ def test_a_folder_is_one_to_choose_from(folder: Path) -> None:
     folders, start = _folders(folder / "inner" / "scan.zarr", folder / "secret.zarr")
     assert start == folder / "inner" / "scan.zarr"
     assert folders.roots == ((folder / "inner").resolve(), folder.resolve())
+
+
+def test_an_image_is_shown_with_its_particles_and_no_other_file_is_read(app: App, folder: Path) -> None:
+    shade = np.full((40, 56), 200, np.uint8)
+    shade[10:30, 8:24] = 60
+    for name in ("inner/image.png", "secret.png"):
+        Image.fromarray(shade).save(folder / name)
+    assert folder / "inner" / "image.png" in app.folders.files()
+    app.open("image.png")
+    explorer = app.explorer
+    assert isinstance(explorer, pw.SegmentationExplorer)
+    explorer.worker.wait()
+    assert explorer.segmentation is not None
+    assert explorer.segmentation["image"].shape == (40, 56)
+    assert app.recent.read()[0].name == "image.png"
+    explorer.open("../secret.png")
+    explorer.worker.wait()
+    assert "outside of what this app may open" in explorer.worker._trouble.value
+
+
+def test_a_scene_can_be_built(app: App) -> None:
+    before = app.recent.read()
+    app.open(SCENE)
+    assert isinstance(app.explorer, pw.SceneBuilder)
+    assert app.recent.read() == before
+    app.explorer.worker.wait()

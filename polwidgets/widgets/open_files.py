@@ -12,6 +12,7 @@ from typing import Final
 ENDINGS: Final = (
     ".zarr", ".zarr.zip", ".npz", ".npy", ".h5", ".hdf5", ".emd", ".hspy", ".mib", ".blo", ".raw", ".xml", ".tvips", ".dm3", ".dm4", ".nxs",
 )  # fmt: skip
+IMAGES: Final = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 DEEPEST: Final = 3
 MOST: Final = 200
 KEPT: Final = 10
@@ -39,12 +40,12 @@ class Folders:
         return path
 
     def files(self) -> list[Path]:
-        """What looks like a scan in the folders, a few levels deep."""
+        """What looks like a scan or an image in the folders, a few levels deep."""
         found: list[Path] = []
         for root in self.roots:
             for folder, folders, names in os.walk(root):
                 here = Path(folder)
-                scans = [name for name in (*folders, *names) if name.lower().endswith(ENDINGS) and ".map." not in name]
+                scans = [name for name in (*folders, *names) if name.lower().endswith(ENDINGS + IMAGES) and ".map." not in name]
                 found += [here / name for name in sorted(scans)]
                 deep = len(here.relative_to(root).parts) >= DEEPEST
                 inside = [name for name in sorted(folders) if name not in scans and not name.startswith(".")]

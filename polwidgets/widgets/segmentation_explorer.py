@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -89,6 +90,8 @@ class SegmentationExplorer(Page):
     pixel_size : float, optional
         Edge of a pixel in `unit`; replaces what the image says.
     unit : str
+    allowed : callable, optional
+        Which file a path that is typed in stands for; raises where it may not be opened.
     **settings
         ``particles``, ``contrast``, ``zoom`` and ``views``, as in `pw.segment`: where their controls begin.
     """
@@ -103,11 +106,13 @@ class SegmentationExplorer(Page):
         weights: str | Path | Segmenter = "bright_field",
         pixel_size: float | None = None,
         unit: str = "nm",
+        allowed: Callable[[str | Path], str | Path] | None = None,
         **settings: Any,
     ) -> None:
         load_extensions()
         super().__init__()
         self._scale: dict[str, Any] = {"pixel_size": pixel_size, "unit": unit}
+        self._allowed = allowed
         self._whole: xr.Dataset | None = None
         self._stride, self._step = 1, 1.0
         self._extent = (0.0, 0.0, 1.0, 1.0)
@@ -229,6 +234,8 @@ class SegmentationExplorer(Page):
 
     def _segment(self, wish: _Wish, progress: Progress) -> xr.Dataset:
         image = wish.image.strip() if isinstance(wish.image, str) else wish.image
+        if isinstance(image, (str, Path)) and self._allowed is not None:
+            image = self._allowed(image)
         asked: dict[str, Any] = dataclasses.asdict(wish.settings)
         return segment(image, weights=wish.weights, **self._scale, **asked, progress=progress)
 
