@@ -7,6 +7,7 @@ import itertools
 import json
 import typing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from polwidgets.cube.readers.base import readers
 from polwidgets.disks.base import disk_detectors
 from polwidgets.disks.probe import synthetic_probe
 from polwidgets.match.specimen import SpecimenFit
-from polwidgets.models.base import Context, Model, models
+from polwidgets.models.base import Model, models
 from polwidgets.perturb.base import Batch, Perturbation, perturbations
 from polwidgets.progress import reporter
 from polwidgets.registry import Registry
@@ -234,44 +235,60 @@ def matched() -> tuple[xr.DataArray, SpecimenFit]:
     return scan, pw.match(scan, thickness_range_A=(80.0, 160.0))
 
 
-def fitted(name: str, scan: xr.DataArray, specimen: SpecimenFit) -> Model:
-    # what is learnt does not matter here
-    hasty = {"epochs": 1} if "epochs" in {field.name for field in parameters(models[name])} else {}
-    model = models.build(name, **hasty)
-    if model.trains_on == "specimen":
-        return model.fit(specimen, seed=5, progress=silent)
-    if model.trains_on == "cells":
-        from polwidgets.training.cell_recipes import matched_cells
-
-        return model.fit(matched_cells(specimen, scan, conditions=3, seed=5, progress=silent), seed=5, progress=silent)
+@pytest.fixture(scope="module")
+def learnt(matched: tuple[xr.DataArray, SpecimenFit]) -> dict[str, Any]:
+    """What models learn from, by what they say they train on."""
+    from polwidgets.training.cell_recipes import matched_cells
     from polwidgets.training.matched import matched_patterns
 
-    return model.fit(matched_patterns(specimen, scan, positions=4, seed=5, progress=silent), seed=5, progress=silent)
+    scan, specimen = matched
+    return {
+        "specimen": specimen,
+        "cells": matched_cells(specimen, scan, conditions=3, seed=5, progress=silent),
+        "patterns": matched_patterns(specimen, scan, positions=4, seed=5, progress=silent),
+    }
+
+
+@pytest.fixture(scope="module", params=models.names())
+def twins(request: pytest.FixtureRequest, learnt: dict[str, Any]) -> tuple[Model, Model]:
+    """Two models that were trained alike; hastily, for what is learnt does not matter here."""
+    name = request.param
+    hasty = {"epochs": 1} if "epochs" in {field.name for field in parameters(models[name])} else {}
+    model = models.build(name, **hasty)
+    first, second = (model.fit(learnt[model.trains_on], seed=5, progress=silent) for _ in range(2))
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def part(matched: tuple[xr.DataArray, SpecimenFit]) -> xr.DataArray:
+    """A little more than a unit cell of it."""
+    return matched[0].isel(scan_y=slice(2, 15), scan_x=slice(5, 19))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "context"), [(name, context) for name in models for context in models[name].contexts])
 def test_models_predict_the_same_again_and_leave_the_scan_alone(
-    name: str, context: Context, matched: tuple[xr.DataArray, SpecimenFit]
+    twins: tuple[Model, Model], matched: tuple[xr.DataArray, SpecimenFit], part: xr.DataArray
 ) -> None:
-    scan, specimen = matched
-    before = scan.copy(deep=True)
-    first, again = (fitted(name, *matched).predict(scan, specimen, context=context, progress=silent) for _ in range(2))
-    xr.testing.assert_identical(first, again)
-    xr.testing.assert_identical(scan, before)
-    assert dict(first.sizes) == {"scan_y": 24, "scan_x": 26, "direction_class": 8}
-    np.testing.assert_allclose(first["probability"].sum("direction_class"), 1, rtol=1e-5)
-    assert ((first["direction_deg"] >= 0) & (first["direction_deg"] < 360)).all()
-    assert first["direction"].dtype == np.int8
-    assert {"model", "context", "thickness_A", "tilt_y_mrad", "tilt_x_mrad"} <= set(first.attrs)
+    _, specimen = matched
+    before = part.copy(deep=True)
+    for context in twins[0].contexts:
+        first, again = (model.predict(part, specimen, context=context, progress=silent) for model in twins)
+        xr.testing.assert_identical(first, again)
+        xr.testing.assert_identical(part, before)
+        assert dict(first.sizes) == {"scan_y": 13, "scan_x": 14, "direction_class": 8}
+        np.testing.assert_allclose(first["probability"].sum("direction_class"), 1, rtol=1e-5)
+        assert ((first["direction_deg"] >= 0) & (first["direction_deg"] < 360)).all()
+        assert first["direction"].dtype == np.int8
+        assert {"model", "context", "thickness_A", "tilt_y_mrad", "tilt_x_mrad"} <= set(first.attrs)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", models.names())
-def test_a_loaded_model_predicts_what_the_saved_one_did(name: str, matched: tuple[xr.DataArray, SpecimenFit], tmp_path: Path) -> None:
-    scan, specimen = matched
-    model = fitted(name, *matched)
+def test_a_loaded_model_predicts_what_the_saved_one_did(
+    twins: tuple[Model, Model], matched: tuple[xr.DataArray, SpecimenFit], part: xr.DataArray, tmp_path: Path
+) -> None:
+    _, specimen = matched
+    model = twins[0]
     model.save(tmp_path / "model")
-    loaded = models[name].load(tmp_path / "model")
-    saved, read = (each.predict(scan, specimen, context="unit_cell", progress=silent) for each in (model, loaded))
+    loaded = type(model).load(tmp_path / "model")
+    saved, read = (each.predict(part, specimen, context="unit_cell", progress=silent) for each in (model, loaded))
     xr.testing.assert_identical(saved, read)
