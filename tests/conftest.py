@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
+from hypothesis import settings
 
 import polwidgets as pw
 from polwidgets.match.specimen import SpecimenFit
 from polwidgets.simulate import scan
 from polwidgets.simulate.probe import Probe
 from polwidgets.simulate.smatrix import scattering_matrix
+
+# how long an example takes is the machine's business
+settings.register_profile("polwidgets", deadline=None)
+settings.load_profile("polwidgets")
 
 ROOT = Path(__file__).parents[1]
 DIRECTION = 225.0

@@ -23,7 +23,7 @@ def disk_pattern(center, radius, *, shape=(70, 61), ellipticity=0.0, angle_deg=0
     return gaussian_filter(image.reshape(shape[0], fine, shape[1], fine).mean((1, 3)), blur)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     row=st.floats(30, 40),
     column=st.floats(26, 36),

@@ -83,7 +83,7 @@ def test_a_turned_lattice(rotation_deg: float) -> None:
     origin=st.tuples(st.floats(0, 1), st.floats(0, 1)),
     cells=st.tuples(st.floats(3.0, 5.5), st.floats(3.0, 5.5)),
 )
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, derandomize=True)
 def test_drift_turn_and_any_step(rotation_deg: float, drift: Any, origin: Any, cells: Any) -> None:
     truth = scene((44, 52), cells, rotation_deg=rotation_deg, drift=drift, origin=origin)
     assert phase_error(find_unit_cell(truth.image, cell_A=(EDGE, EDGE)), truth) < 0.015

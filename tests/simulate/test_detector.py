@@ -35,7 +35,7 @@ def test_on_the_mesh_and_without_blur_nothing_changes(dtype: torch.dtype) -> Non
     scale=st.floats(0.9, 1.1),
     blur=st.floats(0.0, 0.05),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_plane_stays_the_plane(rotation_deg: float, center: tuple[float, float], scale: float, blur: float) -> None:
     """Interpolation and blur leave a linear function alone, so every pixel tells where it looks."""
     k = pixel_grid(np.linspace(-0.2, 0.25, 4), np.linspace(-0.22, 0.2, 3))
@@ -58,7 +58,7 @@ def test_a_crystal_turned_by_quarters_is_the_picture_turned(quarters: int) -> No
 
 
 @given(offset=st.tuples(st.floats(-2, 2), st.floats(-2, 2)), blur=st.floats(0.0, 0.1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_intensity_is_kept_and_moved_by_the_centre(offset: tuple[float, float], blur: float) -> None:
     spot = torch.zeros(1, 2 * HALF[0] + 1, 2 * HALF[1] + 1, dtype=torch.float64)
     spot[0, 8, 14] = 7.0
