@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from polwidgets.registry import parameter
 from polwidgets.simulate.aberrations import basis, basis_slope, coefficients
 from polwidgets.simulate.exit_wave import kept_wave_number
 
-BATCH_BYTES: Final = 16 * 2**20  # of complex waves at once
+BATCH_BYTES: Final = 2 * 2**20  # of complex waves at once on a core: what its cache holds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,19 +105,34 @@ def hrtem_images(
     count = max(1, BATCH_BYTES // (8 * spectrum.numel()))
     pixel_A2 = step_A[0] * step_A[1] * binning**2
     images = np.empty((len(conditions), shape[0] // binning, shape[1] // binning), np.float32)
-    with ThreadPoolExecutor(workers()) as pool:
-        for start in range(0, len(conditions), count):
-            part = conditions[start : start + count]
-            intensity = _drifted(lens.intensities(spectrum, part), part, step_A)
-            binned = intensity.reshape(len(part), images.shape[1], binning, images.shape[2], binning).mean((2, 4)).cpu().numpy()
-            expected = [entry.dose_per_A2 * pixel_A2 for entry in part]
-            rngs = [np.random.default_rng((seed, start + index)) for index in range(len(part))]
-            counted = np.stack(list(pool.map(_counted, binned, expected, rngs)))
-            images[start : start + count] = _spread(torch.from_numpy(counted), part).numpy()
+
+    def expose(start: int) -> None:
+        part = conditions[start : start + count]
+        intensity = _drifted(lens.intensities(spectrum, part), part, step_A)
+        binned = intensity.reshape(len(part), images.shape[1], binning, images.shape[2], binning).mean((2, 4)).cpu().numpy()
+        for index, entry in enumerate(part):
+            binned[index] = _counted(binned[index], entry.dose_per_A2 * pixel_A2, np.random.default_rng((seed, start + index)))
+        images[start : start + count] = _spread(torch.from_numpy(binned), part).numpy()
+
+    _on_all_cores(expose, range(0, len(conditions), count))
     coords: dict[str, Any] = {dim: (dim, wave[dim].values.reshape(-1, binning).mean(1), {"units": LENGTH}) for dim in ("y", "x")}
     for field in dataclasses.fields(ImagingConditions):
         coords[field.name] = ("image", np.array([getattr(entry, field.name) for entry in conditions], float))
     return xr.DataArray(images, coords, ("image", "y", "x"), "intensity", {"voltage_kV": voltage_kV, "seed": seed})
+
+
+def _on_all_cores(task: Callable[[int], None], starts: range) -> None:
+    """Run a task for every start, each on one core: counting cannot be shared, and cores need not wait for one another."""
+    if len(starts) == 1:
+        task(starts[0])
+        return
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(workers(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            list(pool.map(task, starts))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            torch.set_num_threads(threads)
 
 
 class _Lens:
