@@ -95,7 +95,8 @@ def check(answer: object, truth: SupportsFloat, *, within: float, unit: str = ""
     slip = next((said for factor, said in SLIPS.items() if off(value / factor) <= within and period is None), "")
     side = "too large" if value > expected else "too small"
     said = slip or (side if period is None else "not the one")
-    return Verdict(False, f"Not yet: {written} is {said}. {hint}".strip())
+    stop = "" if said.endswith("?") else "."
+    return Verdict(False, f"Not yet: {written} is {said}{stop} {hint}".strip())
 
 
 def choose(answer: object, truth: object, *, options: tuple[object, ...], hint: str = "") -> Verdict:

@@ -20,7 +20,7 @@ from polwidgets.widgets.map_style import load_extensions
         ("21.5", True, "Right"),
         (19.0, False, "too small. Look at the misfit."),
         (30, False, "too large"),
-        (221, False, "nm and Å"),
+        (221, False, "nm and Å? Look"),
         (-22, False, "wrong sign"),
         ("thick", False, "a number in nm is wanted"),
         (None, False, "cannot be judged"),

@@ -57,8 +57,8 @@ for nm, patterns in thicker.items():
 
 # %% [markdown]
 # <details><summary>Answer</summary>
-# They are of the same size, a quarter of the pattern: a thickness that is a few nanometres wrong hides what we are looking for. So
-# the thickness has to be known before the polarization can be.
+# They are of the same size, a quarter of the pattern: in a single pattern, a thickness that is a few nanometres wrong hides what we
+# are looking for. So the thickness has to be measured first.
 # </details>
 #
 # ## The position-averaged pattern
@@ -97,7 +97,7 @@ pn.Row(picture(percent["tilted"], "up and tilted, less up", **style), picture(pe
 # too, with counting noise, so the truth is known.
 
 # %%
-fit = pw.match(scan, thickness_range_A=(150, 300))
+fit = pw.match(scan, thickness_range_A=(180, 260))
 truth = scan.attrs
 print(f"fitted {fit.thickness_A / 10:.2f} nm, simulated with {truth['thickness_A'] / 10:.2f} nm")
 print(f"mistilt {fit.tilt_y_mrad:.2f} and {fit.tilt_x_mrad:.2f} mrad, simulated with {truth['tilt_y_mrad']} and {truth['tilt_x_mrad']}")

@@ -26,7 +26,7 @@ from polwidgets.teaching import check, picture
 
 scan = pw.sample("knn_wall")
 state = pw.ViewState(probe=(20, 36))
-specimen = pw.match(scan, thickness_range_A=(150, 300))
+specimen = pw.match(scan, thickness_range_A=(180, 260))
 pooled = pw.map_polarization(scan, specimen=specimen)
 
 # %% [markdown]
