@@ -42,7 +42,10 @@ SLIDE = """async ([title, renderer, low, high, repeats]) => {
         const part = 0.35 + 0.3 * ((i * 0.381) % 1);
         const start = performance.now();
         slider.value = slider.start + (slider.end - slider.start) * part;
-        while (source.data === before) await new Promise(requestAnimationFrame);
+        while (source.data === before) {
+            if (performance.now() - start > 30_000) throw new Error(`no answer to ${slider.label} ${slider.value}`);
+            await new Promise(requestAnimationFrame);
+        }
         times.push(performance.now() - start);
         await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -93,7 +96,7 @@ def main() -> None:
         with hosts.jupyter(folder) as address, hosts.new_page(chromium) as page:
             hosts.run_notebook(page, address, "latency.ipynb")
             slide(page, "defocus slider to the image drawn", "image, defocus", 0, (-2000, 2000), repeats)
-            slide(page, "threshold slider to the outlines drawn", "image, 256 x 256", 2, (0.01, 0.99), repeats)
+            slide(page, "threshold slider to the outlines drawn", "image, 256 x 256", 3, (0.01, 0.99), repeats)
         chromium.close()
 
 
