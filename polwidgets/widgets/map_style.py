@@ -17,6 +17,7 @@ from bokeh.models import LinearColorMapper
 from bokeh.models.annotations import ColorBar, Metric, ScaleBar
 from bokeh.models.widgets import Div
 from bokeh.plotting import figure
+from panel.reactive import Syncable
 from PIL import Image
 
 from polwidgets.directions import ANGLES_DEG, NAMES
@@ -36,6 +37,8 @@ NOT_KNOWN: Final = "#888888"
 def load_extensions() -> None:
     """Load Panel with its scripts inline, so that nothing is fetched; once a kernel."""
     pn.extension(inline=True)
+    # a click that comes while a change is on its way would run without the document's lock, and Bokeh refuses to change figures then
+    setattr(Syncable._event_coroutine, "lock", True)  # noqa: B010, SLF001 Panel asks the function for it
     # the frame has its size, Bokeh would like to hear it of the whole figure
     silence(FIXED_SIZING_MODE, True)
 
