@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -90,14 +91,22 @@ def test_repo2docker_understands_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.network
-def test_requirements_install_into_a_clean_environment(tmp_path: Path) -> None:
-    """As a Binder does it, but for torch, which comes from where pip finds it here."""
-    venv.create(tmp_path / "clean", with_pip=True)
-    pip = [str(tmp_path / "clean" / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "-r", str(BINDER / "requirements.txt"), f"torch=={pins()['torch']}"], check=True, timeout=1200)
-    subprocess.run([*pip, "install", "--no-deps", str(ROOT)], check=True, timeout=300)
+@pytest.mark.notebook
+def test_notebooks_run_in_a_clean_environment(tmp_path: Path) -> None:
+    """As a Binder makes it, but for torch, which comes from where pip finds it here."""
+    venv.create(tmp_path / "clean")
+    python = tmp_path / "clean" / "bin" / "python"
+    # this environment's pip: the clean one needs none, and what runs once is not worth compiling
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
+    install = [*pip, "install", "--no-compile"]
+    subprocess.run([*install, "-r", str(BINDER / "requirements.txt"), f"torch=={pins()['torch']}"], check=True, timeout=1200)
+    subprocess.run([*install, "--no-deps", str(ROOT)], check=True, timeout=300)
     subprocess.run([*pip, "check"], check=True, timeout=120)
-    python = pip[0]
-    script = "import polwidgets as pw; print(*pw.crystals); pw.CubeBrowser; pw.LinkedMaps"
-    done = subprocess.run([python, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=300)
-    assert "knn" in done.stdout
+    notebooks = [str(ROOT / "notebooks" / "course" / name) for name in ("1_a_pattern.ipynb", "7_strain.ipynb")]
+    command = [str(python), "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", str(tmp_path), *notebooks]
+    private = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **private, "IPYTHONDIR": str(tmp_path / "ipython")}
+    environment.pop("PYTHONPATH", None)
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=600)
+    for notebook in notebooks:
+        assert "No answer yet" in (tmp_path / Path(notebook).name).read_text()

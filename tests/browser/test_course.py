@@ -100,7 +100,7 @@ def drive(scene, output):
     analyse = output.get_by_role("button", name="Analyse", exact=True)
     if analyse.count():
         analyse.click()
-        output.get_by_text("Cancel").locator("visible=true").wait_for(state="hidden")
+        output.get_by_text("Cancel").locator("visible=true").wait_for(state="hidden", timeout=1000 * SECONDS)
         output.locator(".bk-Canvas").locator("visible=true").first.wait_for()
     tabs = output.locator(".bk-tab").all()
     for tab in tabs or [None]:
