@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 import panel as pn
 
 from polwidgets.progress import Progress
+from polwidgets.widgets.turns import in_turn
 
 Result = TypeVar("Result")
 REPORT_s: Final = 0.1  # the page is told of progress at most this often
@@ -24,7 +25,7 @@ class Cancelled(Exception):
 class Background(Generic[Result]):
     """One piece of long work, started at once.
 
-    Traits may be touched by one thread only: the one that runs the kernel's or the server's loop. So `done`, `failed` and
+    Traits may be touched by one thread at a time: one that runs a loop of the kernel, or the server's. So `done`, `failed` and
     `progress` are called from that loop; where there is none, as in a script, from the work's thread.
 
     Parameters
@@ -96,6 +97,7 @@ def page_caller() -> Callable[..., Any]:
     if document is not None and document.session_context is not None:
         return lambda function, *arguments: document.add_next_tick_callback(partial(function, *arguments))
     try:
-        return asyncio.get_running_loop().call_soon_threadsafe
+        loop = asyncio.get_running_loop()
     except RuntimeError:
-        return lambda function, *arguments: function(*arguments)
+        return lambda function, *arguments: in_turn(function)(*arguments)
+    return lambda function, *arguments: loop.call_soon_threadsafe(in_turn(function), *arguments)

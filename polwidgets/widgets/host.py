@@ -22,6 +22,8 @@ import param
 import traitlets
 from panel.custom import AnyWidgetComponent
 
+from polwidgets.widgets.turns import in_turn
+
 FOLDER: Final = Path(__file__).parent / "js"
 SYNCED: Final = ("scene", "view", "status", "request", "reply")
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
@@ -101,6 +103,9 @@ class BrowserWidget(anywidget.AnyWidget):
         super().__init__(**{name: getattr(model, name) for name in SYNCED})
         for name in SYNCED:
             traitlets.link((model, name), (self, name))
+
+    def _handle_msg(self, msg: Any) -> None:
+        in_turn(super()._handle_msg)(msg)
 
     def __panel__(self) -> BrowserPane:
         return self._pane(self.model)

@@ -37,7 +37,9 @@ class MapFigures:
         self._tapped, self._selected = tapped, selected
         left, top, right, bottom = frame.bounds
         self._x_range, self._y_range = Range1d(start=left, end=right), Range1d(start=bottom, end=top)
-        self.probe, self.region = _edge(PROBE_COLOR, 1.6), _edge(REGION_COLOR, 2.2)
+        # above the maps, which are not painted anew when it moves; its corners must not change in number, for xs and ys travel apart
+        self.probe = PolyAnnotation(xs=[], ys=[], level="overlay", fill_color=None, line_color=PROBE_COLOR, line_width=1.6, line_alpha=1.0)
+        self.region = ColumnDataSource({"xs": [], "ys": []})
 
     def directions(
         self, title: str, direction_deg: NDArray[np.float64], confidence: NDArray[np.float64], arrows: Arrows | None, *, colormap: str
@@ -82,7 +84,7 @@ class MapFigures:
     def _marked(self, made: Any) -> Any:
         """The figure with probe position and region on top."""
         made.add_layout(self.probe)
-        made.add_layout(self.region)
+        made.line("xs", "ys", source=self.region, line_color=REGION_COLOR, line_width=2.2)
         return made
 
     def _on_tap(self, event: Any) -> None:
@@ -119,8 +121,3 @@ def rgba_pixels(colors: NDArray[np.float64]) -> NDArray[np.uint32]:
     opaque = np.ones((*colors.shape[:2], 1))
     bytes_ = np.ascontiguousarray(np.rint(255 * np.concatenate([colors, opaque], -1)).astype(np.uint8))
     return bytes_.view(np.uint32)[..., 0]
-
-
-def _edge(color: str, width: float) -> PolyAnnotation:
-    """A polygon's edge above the maps, which are not painted anew when it moves."""
-    return PolyAnnotation(xs=[], ys=[], level="overlay", fill_color=None, line_color=color, line_width=width, line_alpha=1.0)

@@ -109,7 +109,7 @@ class MapSheet:
         probe = self._frame.within(state.probe)
         if changed("region", state.region):
             self._mask = self._positions_in(state.region)
-            self.maps.region.update(**self._frame.outline(state.region))
+            self.maps.region.data = self._frame.outline(state.region)
             if self.confusion is not None:
                 counts = self._summary(self._mask).confusion
                 assert counts is not None

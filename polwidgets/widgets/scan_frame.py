@@ -78,8 +78,9 @@ class ScanFrame:
         return _polygon(path)
 
     def outline(self, corners: Sequence[tuple[float, float]]) -> Polygon:
-        """The edge of a region whose corners are (row, column) in scan pixels."""
-        return _polygon([(self.columns[0] + self.step_x * column, self.rows[0] + self.step_y * row) for row, column in corners])
+        """The edge of a region whose corners are (row, column) in scan pixels, back to where it began."""
+        places = [(self.columns[0] + self.step_x * column, self.rows[0] + self.step_y * row) for row, column in corners]
+        return _polygon(places + places[:1])
 
     def arrows(self, arrows: Arrows) -> Lines:
         """Shaft and two barbs of every arrow; the longest just fits between its neighbours."""

@@ -14,6 +14,8 @@ from bokeh.models.ui.ui_element import UIElement
 from panel.io.notebook import patch_inline_stylesheets
 from panel.models.comm_manager import CommManager
 
+from polwidgets.widgets.turns import in_turn
+
 
 class Page(pn.viewable.Viewer):
     """A viewer whose page, in a notebook, tells Python at once what happens on it."""
@@ -30,6 +32,7 @@ class Page(pn.viewable.Viewer):
             return model
 
         view._render_model = render_with_styles  # noqa: SLF001
+        view._on_msg = in_turn(view._on_msg)  # noqa: SLF001 what the page says
         bundle = view._repr_mimebundle_(include, exclude)
         for model, _ in view._models.values():  # noqa: SLF001 Panel has no public way to the model
             for root in () if model.document is None else model.document.roots:

@@ -11,7 +11,7 @@ from panel.models.markup import HTML
 
 import polwidgets as pw
 from polwidgets.widgets.colors import direction_colors
-from polwidgets.widgets.map_style import PROBE_COLOR, REGION_COLOR, class_colors, wheel_legend
+from polwidgets.widgets.map_style import class_colors, wheel_legend
 
 
 class Sheet:
@@ -41,9 +41,10 @@ class Sheet:
         figure = self.figures[title]
         figure._trigger_event(kind(figure, x=x, y=y))
 
-    def edges(self, title):
-        """The polygons above a map, by the colours of their lines."""
-        return {one.line_color: one for one in self.figures[title].center if isinstance(one, PolyAnnotation)}
+    def cross(self, title):
+        """The cross-hair above a map."""
+        (cross,) = (one for one in self.figures[title].center if isinstance(one, PolyAnnotation))
+        return cross
 
     def select(self, title, **geometry):
         figure = self.figures[title]
@@ -95,7 +96,7 @@ def test_a_tap_moves_the_probe(maps, sheet, scan, prediction):
     lines = sheet.readout().splitlines()
     assert lines[:4] == ["position (17, 5)", "y 0.85, x 0.25 nm", "LM, 180°", "confidence 0.90"]
     for title in ("Polarization direction", "Confidence"):
-        cross = sheet.edges(title)[PROBE_COLOR]
+        cross = sheet.cross(title)
         xs, ys = np.round(cross.xs, 9), np.round(cross.ys, 9)
         # the upright of the cross stands at x from edge to edge, its bar lies at y
         np.testing.assert_allclose([ys[xs == 0.25].min(), ys[xs == 0.25].max()], [-0.025, 0.975])
@@ -108,11 +109,13 @@ def test_a_tap_moves_the_probe(maps, sheet, scan, prediction):
 
 def test_a_tap_changes_what_follows_it_and_nothing_else(maps, sheet):
     maps.state.probe = (2, 2)
+    corners = len(sheet.cross("Confidence").xs)
     changed = _changes(sheet, lambda: sheet.tap("Confidence", 0.26, 0.84))
     behind = [sheet.figures[title].renderers[0].data_source for title in ("Pattern", "Probabilities")]
     assert {model.id for model, name in changed if name == "data"} == {source.id for source in behind}
-    cross = sheet.edges("Confidence")[PROBE_COLOR]
+    cross = sheet.cross("Confidence")
     assert {name for model, name in changed if model is cross} == {"xs", "ys"}
+    assert len(cross.xs) == len(cross.ys) == corners
     # each once, and beside them the readout and the range of the pattern's colours
     assert len(changed) == len(set(changed)) <= 7
     assert not _changes(sheet, lambda: sheet.tap("Confidence", 0.26, 0.84))
@@ -158,7 +161,7 @@ def test_arrows_point_up_on_screen_where_they_should(prediction):
 def test_without_a_cube_there_is_no_pattern(prediction):
     sheet = Sheet(pw.LinkedMaps(prediction.drop_vars("displacement_pm"), arrows=0))
     assert list(sheet.figures) == ["Polarization direction", "Confidence", "Probabilities"]
-    assert len(sheet.figures["Polarization direction"].renderers) == 1
+    assert len(sheet.figures["Polarization direction"].renderers) == 2  # the map, and the region's edge
 
 
 def test_thickness_is_shown_where_it_varies(prediction):
@@ -200,8 +203,9 @@ def test_a_selection_becomes_a_region_with_its_means(maps, sheet, prediction, sc
     np.testing.assert_allclose(sheet.image("Pattern"), np.sqrt(scan.values[chosen].mean((0, 1))), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(sheet.probabilities(), prediction["probability"].values[chosen].mean((0, 1)))
     assert "region of 24 positions" in sheet.readout()
-    edge = sheet.edges("Virtual image")[REGION_COLOR]
-    assert (min(edge.xs), max(edge.xs), min(edge.ys), max(edge.ys)) == pytest.approx((0.13, 0.42, 0.08, 0.27))
+    edge = sheet.data("Virtual image", layer=-1)
+    assert (min(edge["xs"]), max(edge["xs"]), min(edge["ys"]), max(edge["ys"])) == pytest.approx((0.13, 0.42, 0.08, 0.27))
+    assert (edge["xs"][0], edge["ys"][0]) == (edge["xs"][-1], edge["ys"][-1])
     sheet.tap("Confidence", 0.26, 0.84)
     np.testing.assert_allclose(sheet.probabilities(), prediction["probability"].values[17, 5])
     assert "region of 24 positions" in sheet.readout()
