@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import panel as pn
+from panel.io.document import unlocked
 
 from polwidgets.progress import Progress
 from polwidgets.widgets.turns import in_turn
@@ -95,7 +96,13 @@ def page_caller() -> Callable[..., Any]:
     """
     document = pn.state.curdoc
     if document is not None and document.session_context is not None:
-        return lambda function, *arguments: document.add_next_tick_callback(partial(function, *arguments))
+
+        def in_order(function: Callable[..., Any], *arguments: Any) -> None:
+            # Panel may still have figures to send; what Bokeh says of them must not overtake them
+            with unlocked():
+                function(*arguments)
+
+        return lambda function, *arguments: document.add_next_tick_callback(partial(in_order, function, *arguments))
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -30,7 +30,9 @@ SETTINGS = {
 
 KERNEL_IS_IDLE = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'"
 # in braces: the command's promise ends with the last cell, and the widgets are to be watched before that
-RUN_ALL_CELLS = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }"
+RUN_ALL_CELLS = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.allRan = true }) }"
+# until then JupyterLab takes the focus from cell to cell, and keys with it
+ALL_RAN = "window.allRan === true"
 
 
 def chromium_path() -> str | None:

@@ -101,7 +101,7 @@ def drive(scene, output):
     if analyse.count():
         analyse.click()
         output.get_by_text("Cancel").locator("visible=true").wait_for(state="hidden", timeout=1000 * SECONDS)
-        output.locator(".bk-Canvas").locator("visible=true").first.wait_for()
+        output.locator(".bk-Canvas").locator("visible=true").first.wait_for(timeout=1000 * SECONDS)
     tabs = output.locator(".bk-tab").all()
     for tab in tabs or [None]:
         if tab is not None:

@@ -38,6 +38,8 @@ def shown(request, chromium, scene_type, tmp_path_factory):
         else:
             page.goto(address, timeout=120_000)
         page.wait_for_selector(".pw-scene canvas", timeout=120_000)
+        if request.param == "jupyter":
+            page.wait_for_function(hosts.ALL_RAN)
         scene.wait_for(lambda state: state["drawn"] and "particles" in state, 60)
         yield scene
 
