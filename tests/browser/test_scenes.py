@@ -40,6 +40,8 @@ def shown(request, chromium, scene_type, tmp_path_factory):
         page.wait_for_selector(".pw-scene canvas", timeout=120_000)
         if request.param == "jupyter":
             page.wait_for_function(hosts.ALL_RAN)
+            # what a page says before the kernel knows its comm is lost, and Panel holds back the next words for 5 s
+            page.wait_for_timeout(6000)
         scene.wait_for(lambda state: state["drawn"] and "particles" in state, 60)
         yield scene
 
