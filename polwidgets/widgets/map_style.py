@@ -17,11 +17,13 @@ from bokeh.models import LinearColorMapper
 from bokeh.models.annotations import ColorBar, Metric, ScaleBar
 from bokeh.models.widgets import Div
 from bokeh.plotting import figure
+from panel.io import notebook
 from panel.reactive import Syncable
 from PIL import Image
 
 from polwidgets.directions import ANGLES_DEG, NAMES
 from polwidgets.widgets.colors import direction_colors, wheel
+from polwidgets.widgets.turns import in_turn
 
 SIDE_PX: Final = 215
 LEGEND_PX: Final = 200
@@ -39,6 +41,8 @@ def load_extensions() -> None:
     pn.extension(inline=True)
     # a click that comes while a change is on its way would run without the document's lock, and Bokeh refuses to change figures then
     setattr(Syncable._event_coroutine, "lock", True)  # noqa: B010, SLF001 Panel asks the function for it
+    # a patch goes to a notebook as several messages, among which a cell that runs meanwhile must not put its own
+    notebook.send = in_turn(notebook.send)
     # the frame has its size, Bokeh would like to hear it of the whole figure
     silence(FIXED_SIZING_MODE, True)
 
