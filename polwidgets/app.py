@@ -81,20 +81,21 @@ class App:
     def open(self, path: str | Path | None, map_path: str | Path | None = None) -> None:
         """Show another scan or image; what cannot or may not be opened is said above the one that stays."""
         try:
-            self.explorer = SceneBuilder() if path == SCENE else self._explorer(path, map_path)
+            file = None if path in (None, SCENE) else self.folders.allowed(path)
+            self.explorer = SceneBuilder() if path == SCENE else self._explorer(file, map_path)
         except Exception as error:  # noqa: BLE001 whatever is wrong with a file is shown where the user looks
             self._trouble.value = f"{type(error).__name__}: {error}"
             return
         self._trouble.value = ""
         self._place[:] = [self.explorer]
-        if path not in (None, SCENE):
-            self.recent.add(self.folders.allowed(path))
+        if file is not None:
+            self.recent.add(file)
 
-    def _explorer(self, path: str | Path | None, map_path: str | Path | None) -> Explorer | SegmentationExplorer:
-        if is_image(path):
-            return SegmentationExplorer(self.folders.allowed(path), allowed=self.folders.allowed)
+    def _explorer(self, file: Path | None, map_path: str | Path | None) -> Explorer | SegmentationExplorer:
+        if is_image(file):
+            return SegmentationExplorer(file, allowed=self.folders.allowed)
         found = None if map_path is None else xr.open_zarr(self.folders.allowed(map_path)).load()
-        scan = pw.sample("knn_wall") if path is None else self.folders.allowed(path)
+        scan = pw.sample("knn_wall") if file is None else file
         strained = found is not None and "e_xx" in found
         return Explorer(scan, prediction=None if strained else found, strain=found if strained else None)
 
